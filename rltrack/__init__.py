@@ -1,0 +1,62 @@
+"""rltrack: an experiment tracker for reinforcement learning, on your own disk.
+
+    import rltrack
+
+    with rltrack.init(project="cartpole", config={"learning_rate": 3e-4}) as run:
+        run.log({"train/loss": 0.5})
+
+Read `_run.py` first: a run appends to a journal, and all else reads journals.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rltrack._init import define_metric, finish, init, log
+from rltrack._run import Run
+from rltrack._version import __version__
+from rltrack.errors import ConfigError, Error, UsageError
+from rltrack.settings import Settings
+
+if TYPE_CHECKING:
+    from rltrack._config import Config
+    from rltrack._summary import Summary
+    from rltrack.api import Api
+    from rltrack.media.video import Video
+
+    run: Run | None
+    config: Config
+    summary: Summary
+
+__all__ = [
+    "Api",
+    "ConfigError",
+    "Error",
+    "Run",
+    "Settings",
+    "UsageError",
+    "Video",
+    "__version__",
+    "config",
+    "define_metric",
+    "finish",
+    "init",
+    "log",
+    "run",
+    "summary",
+]
+
+#: Names that load more than the standard library, with where they are.
+_LATER = {"Api": "rltrack.api", "Video": "rltrack.media.video"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("run", "config", "summary"):
+        from rltrack import _init
+
+        return _init.attribute(name)
+    if name in _LATER:
+        import importlib
+
+        return getattr(importlib.import_module(_LATER[name]), name)
+    raise AttributeError(f"module 'rltrack' has no attribute {name!r}")

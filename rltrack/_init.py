@@ -1,0 +1,278 @@
+"""`init`, and the module-level functions that act on the run that it started."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, Literal, NoReturn
+
+from rltrack._config import as_mapping
+from rltrack._names import (
+    checked_project,
+    checked_run_id,
+    default_project,
+    new_run_id,
+    new_run_name,
+)
+from rltrack._run import Run, plain_names
+from rltrack._terminal import say
+from rltrack.capture.exit import ExitWatch
+from rltrack.errors import NotInitializedError, StorageError, UsageError
+from rltrack.folder import RunFacts, RunFolder, run_folder, run_folders
+from rltrack.journal.null import Journal, NullJournal
+from rltrack.journal.process import this_process
+from rltrack.journal.writer import JournalWriter
+from rltrack.settings import Mode, Settings, resolve
+
+Reinit = Literal["default", "return_previous", "finish_previous", "create_new"]
+
+#: Runs that are going on, oldest first. The last that did not ask to be apart is `rltrack.run`.
+_live: list[Run] = []
+_current: list[Run] = []
+
+#: Arguments of W&B's `init` that mean nothing without its cloud.
+_MEANINGLESS: Final = ("anonymous", "entity", "force", "magic")
+
+
+def init(
+    project: str | None = None,
+    *,
+    name: str | None = None,
+    config: object = None,
+    id: str | None = None,  # noqa: A002 (W&B's name)
+    dir: str | os.PathLike[str] | None = None,  # noqa: A002 (W&B's name)
+    group: str | None = None,
+    job_type: str | None = None,
+    tags: Sequence[str] | str | None = None,
+    notes: str | None = None,
+    mode: Mode | Literal["dryrun", "run"] | None = None,
+    reinit: Reinit | bool = "default",
+    allow_val_change: bool = False,
+    settings: Settings | Mapping[str, Any] | None = None,
+    entity: str | None = None,
+    anonymous: str | None = None,
+    force: bool | None = None,
+    magic: object = None,
+) -> Run:
+    """Start a run, and make it the one that `rltrack.log` and its kin mean.
+
+    Args:
+        project: what the run belongs to; by default the name of the git checkout.
+        name: display name; by default two words and a number.
+        config: the run's choices: a mapping, a dataclass, an `argparse.Namespace`, or any
+            object with attributes.
+        id: names the run within its project; by default eight random letters.
+        dir: folder of all projects; by default ``./rltrack-runs``.
+        group: what the run belongs to within the project, for example one experiment.
+        job_type: what kind of job it is within its group.
+        tags: labels.
+        notes: free text.
+        mode: ``offline``, ``online`` or ``disabled``; see `Settings`.
+        reinit: what to do if a run is going on: return it (``return_previous``, the default),
+            finish it first (``finish_previous``), or start one beside it (``create_new``).
+        allow_val_change: let config keys take other values.
+        settings: further choices.
+        entity: accepted for W&B's scripts, like `anonymous`, `force` and `magic`.
+        anonymous: see `entity`.
+        force: see `entity`.
+        magic: see `entity`.
+
+    Raises:
+        UsageError: an argument is not what it may be; nothing was started.
+        TypeError: `config` is none of what it may be; nothing was started.
+        StorageError: no folder can be written, not even a temporary one.
+    """
+    chosen = resolve(
+        settings,
+        mode=mode,
+        dir=dir,
+        project=project,
+        run_id=id,
+        name=name,
+        group=group,
+        job_type=job_type,
+        notes=notes,
+        tags=tags,
+    )
+    given = {} if config is None else as_mapping(config)
+    previous = _previous(reinit)
+    if previous is not None and reinit != "create_new":
+        if reinit not in ("finish_previous", True):
+            asked = dict(
+                project=project, name=name, config=config, id=id, group=group, tags=tags, notes=notes
+            )
+            dropped = [argument for argument, value in asked.items() if value is not None]
+            if not chosen.silent:
+                ignored = f"; ignored: {', '.join(dropped)}" if dropped else ""
+                say(f"{previous.name} is going on and is returned{ignored}")
+            return previous
+        previous.finish()
+
+    run = _start(chosen, allow_val_change=allow_val_change)
+    run.config.update(given)
+    _live.append(run)
+    if reinit != "create_new" or not _current:
+        _current.append(run)
+    _watch_exit()
+    if not (chosen.silent or chosen.quiet or run.disabled):
+        say(f"recording {run.name} in {run.folder}")
+        given_up = dict(entity=entity, anonymous=anonymous, force=force, magic=magic)
+        if without_meaning := [argument for argument, value in given_up.items() if value is not None]:
+            say(f"without a server, {', '.join(without_meaning)} has no meaning and is ignored")
+    return run
+
+
+def _previous(reinit: Reinit | bool) -> Run | None:
+    modes = ("default", "return_previous", "finish_previous", "create_new", True, False)
+    if reinit not in modes:
+        raise UsageError(f"reinit={reinit!r}: there are {', '.join(map(repr, modes))}")
+    _forget_finished()
+    return _current[-1] if _current else None
+
+
+def _forget_finished() -> None:
+    _live[:] = [run for run in _live if run.state == "running"]
+    _current[:] = [run for run in _current if run in _live]
+    if not _live:
+        _exit_watch.stop()
+
+
+def _start(settings: Settings, *, allow_val_change: bool) -> Run:
+    run_id = checked_run_id(settings.run_id) if settings.run_id is not None else new_run_id()
+    project = checked_project(settings.project) if settings.project is not None else None
+    host, pid, process = this_process()
+    created_ns = time.time_ns()
+
+    def facts(name: str) -> RunFacts:
+        return RunFacts(
+            id=run_id,
+            project=project or default_project(Path.cwd()),
+            name=settings.name or name,
+            created_ns=created_ns,
+            host=host,
+            pid=pid,
+            process=process,
+            group=settings.group,
+            job_type=settings.job_type,
+            notes=settings.notes,
+            tags=list(settings.tags or ()),
+        )
+
+    if settings.mode == "disabled":
+        null = NullJournal()
+        return Run(facts(f"dummy-{run_id}"), settings, lambda run: null, None)
+
+    root, folder = _claim(settings, project or default_project(Path.cwd()), run_id)
+    number = sum(1 for _ in run_folders(root, folder.path.parent.name)) + 1
+
+    def open_journal(run: Run) -> Journal:
+        return JournalWriter(
+            folder.journal,
+            on_trouble=run.on_trouble,
+            admit=plain_names,
+            buffer_bytes=settings.buffer_bytes or 0,
+        )
+
+    try:
+        return Run(
+            facts(new_run_name(number)),
+            settings,
+            open_journal,
+            folder,
+            allow_val_change=allow_val_change,
+        )
+    except OSError as refusal:
+        raise StorageError(f"no run can be started in {folder.path}: {refusal}") from refusal
+
+
+def _claim(settings: Settings, project: str, run_id: str) -> tuple[Path, RunFolder]:
+    """Make the run's folder, in a temporary place if the root cannot be written."""
+    root = Path(settings.dir or ".").absolute()
+    try:
+        return root, _make(root, project, run_id)
+    except FileExistsError:
+        raise UsageError(
+            f"run {run_id!r} of project {project!r} is there already, in "
+            f"{run_folder(root, project, run_id).path}; leave id= out for a new one"
+        ) from None
+    except OSError as refusal:
+        spare = Path(tempfile.gettempdir()) / "rltrack-runs"
+        try:
+            folder = _make(spare, project, run_id)
+        except OSError:
+            raise StorageError(
+                f"neither {root} ({refusal.strerror}) nor {spare} can be written; choose another "
+                "folder with init(dir=…) or RLTRACK_DIR"
+            ) from refusal
+        if not settings.silent:
+            say(f"warning: {root} cannot be written ({refusal.strerror}); recording in {spare}")
+        return spare, folder
+
+
+def _make(root: Path, project: str, run_id: str) -> RunFolder:
+    folder = run_folder(root, project, run_id)
+    folder.path.mkdir(parents=True)
+    return folder
+
+
+# -- the module's own run ----------------------------------------------------------------------
+
+
+def current() -> Run | None:
+    """The run that module-level functions mean; None before `init` and after `finish`."""
+    if _current and _current[-1].state != "running":
+        _forget_finished()
+    return _current[-1] if _current else None
+
+
+def log(data: Mapping[str, Any], step: int | None = None, commit: bool | None = None) -> None:
+    """`Run.log` of the run that is going on."""
+    (current() or _missing("log()")).log(data, step, commit)
+
+
+def define_metric(name: str, step_metric: str | None = None) -> None:
+    """`Run.define_metric` of the run that is going on."""
+    (current() or _missing("define_metric()")).define_metric(name, step_metric)
+
+
+def finish(exit_code: int | None = None, quiet: bool | None = None) -> None:
+    """`Run.finish` of the run that is going on; without one, nothing."""
+    if run := current():
+        run.finish(exit_code, quiet)
+
+
+def attribute(name: str) -> Any:
+    """`rltrack.run`, `.config` and `.summary`."""
+    run = current()
+    if name == "run":
+        return run
+    return getattr(run or _missing(name), name)
+
+
+def _missing(what: str) -> NoReturn:
+    raise NotInitializedError(f"You must call rltrack.init() before rltrack.{what}")
+
+
+# -- the end of the process --------------------------------------------------------------------
+
+
+_exit_watch = ExitWatch()
+_registered: list[bool] = []
+
+
+def _watch_exit() -> None:
+    if not _registered:
+        _registered.append(True)
+        atexit.register(_finish_all)
+    _exit_watch.start()
+
+
+def _finish_all() -> None:
+    for run in reversed(_live):
+        if run.state == "running":
+            run.end_with(_exit_watch.error())
+    _exit_watch.stop()

@@ -1,0 +1,13 @@
+"""What rltrack says on the terminal: few lines, on stderr, each with its name in front."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+
+
+def say(message: str) -> None:
+    """Print a line, where there is a terminal or a log to print to."""
+    # A closed or missing stderr (pythonw, a daemon) must not end a training.
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        print(f"rltrack: {message}", file=sys.stderr, flush=True)

@@ -1,0 +1,163 @@
+"""What users log, as what a journal holds: numbers, texts, lists and dicts of these.
+
+The table is that of W&B's `log` where it is sound: 0-d and one-element arrays are scalars, up
+to 32 elements are lists, more are a histogram of 32 bins; bytes, dates, paths and the like
+are texts, enums and functions their names. What has no such form raises `Unstorable`.
+"""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import enum
+import math
+import os
+from collections.abc import Mapping
+from typing import Any, Final
+
+from rltrack.journal.records import Json
+
+MAX_LIST: Final = 32
+_BINS: Final = 32
+_INT64: Final = range(-(2**63), 2**63)
+
+
+class Unstorable(TypeError):
+    """A value without a form in the journal."""
+
+
+def flatten(values: Mapping[Any, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested mappings as dotted keys: ``{"a": {"b": 1}}`` is ``{"a.b": 1}``."""
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping) and value:
+            flat.update(flatten(value, f"{prefix}{key}."))
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def plain(value: Any) -> Json:
+    """`value` as JSON can hold it, with NaN and ±Inf as floats.
+
+    Raises:
+        Unstorable: it has no such form.
+    """
+    kind = type(value)
+    if kind in (float, bool, str, type(None)):
+        return value  # type: ignore[no-any-return]
+    if kind is int:
+        return value if value in _INT64 else float_of(value)
+    if isinstance(value, enum.Enum):
+        return value.name
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if isinstance(value, (set, frozenset)):
+        return sorted((plain(item) for item in value), key=repr)
+    if is_array(value):
+        return _array(value)
+    if isinstance(value, (int, float, str)):  # subclasses: np.float64, IntEnum's kin, str types
+        return plain(next(base for base in (bool, int, float, str) if isinstance(value, base))(value))
+    return _text(value)
+
+
+def float_of(value: int) -> float:
+    """An int of any size as the nearest float; ±Inf beyond the largest."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.copysign(math.inf, value)
+
+
+def is_array(value: Any) -> bool:
+    """Whether `value` is an array or array scalar of NumPy, torch, JAX or their kin."""
+    return hasattr(value, "dtype") and hasattr(value, "shape") and not isinstance(value, type)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, (bytes, bytearray)):
+        return bytes(value).decode("utf-8", "replace")
+    if isinstance(value, (datetime.date, datetime.time)):
+        return value.isoformat()
+    if isinstance(value, (complex, decimal.Decimal, datetime.timedelta)):
+        return str(value)
+    if isinstance(value, os.PathLike):
+        return os.fsdecode(value)
+    if name := qualified_name(value):
+        return name
+    raise Unstorable(f"a {type(value).__module__}.{type(value).__qualname__} has no form in a row")
+
+
+def qualified_name(value: Any) -> str | None:
+    """``module.name`` of a class or function; None for anything else."""
+    name = getattr(value, "__qualname__", None)
+    module = getattr(value, "__module__", None)
+    if not callable(value) or not isinstance(name, str) or not isinstance(module, str):
+        return None
+    return f"{module}.{name}"
+
+
+def _array(value: Any) -> Json:
+    shape = tuple(value.shape)
+    count = math.prod(shape)
+    if type(value).__name__ in ("Series", "DataFrame") or not hasattr(value, "reshape") and shape:
+        raise Unstorable(f"a {type(value).__module__}.{type(value).__qualname__} has no form in a row")
+    if hasattr(value, "detach"):  # torch: away from the graph, and from the GPU
+        value = value.detach().cpu()
+    if count == 1:
+        return plain(value.item())
+    if count <= MAX_LIST:
+        return plain(value.tolist())
+    return _histogram(value)
+
+
+def _histogram(value: Any) -> Json:
+    """Counts in 32 equal bins between the least and the greatest finite value."""
+    import numpy as np  # whoever has an array that is no list has NumPy, or has it in reach
+
+    if type(value).__module__.startswith("torch") and str(value.dtype) == "torch.bfloat16":
+        value = value.float()
+    numbers = np.asarray(value)
+    if numbers.dtype.kind not in "biuf":
+        raise Unstorable(f"an array of {numbers.dtype} has no form in a row")
+    numbers = numbers.astype(np.float64).ravel()
+    finite = numbers[np.isfinite(numbers)]
+    counts, edges = np.histogram(finite, bins=_BINS)
+    histogram: dict[str, Json] = {
+        "_type": "histogram",
+        "values": counts.tolist(),
+        "bins": edges.tolist(),
+    }
+    if left_out := int(numbers.size - finite.size):
+        histogram["not_finite"] = left_out
+    return histogram
+
+
+def config_value(value: Any) -> Json:
+    """Like `plain`, for config: any array is a list, and an object its class, never its address."""
+    if isinstance(value, Mapping):
+        return {str(key): config_value(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [config_value(item) for item in value]
+    if isinstance(value, (set, frozenset)):
+        return sorted((config_value(item) for item in value), key=repr)
+    if is_array(value) and hasattr(value, "tolist"):
+        if hasattr(value, "detach"):
+            value = value.detach().cpu()
+        return plain(value.tolist() if value.shape else value.item())
+    try:
+        return plain(value)
+    except Unstorable:
+        return _without_address(value)
+
+
+def _without_address(value: Any) -> str:
+    text = str(value)
+    if hex(id(value)) in text or f"{id(value):x}" in text.lower():
+        kind = type(value)
+        return f"{kind.__module__}.{kind.__qualname__}"
+    return text
+
+

@@ -1,0 +1,68 @@
+"""Everything that rltrack raises on purpose.
+
+    Error
+    ├── UsageError              the call was wrong: a bad id, project, tag, mode
+    │   ├── NotInitializedError     log(), config… before init()
+    │   └── RunFinishedError        log(), config… after finish()
+    ├── ConfigError             a config value would change without leave
+    ├── NotFoundError           no such project, run, metric or file
+    ├── MissingExtraError       an optional dependency is not installed
+    ├── StorageError            the run's folder cannot be written (only raised in strict mode, or by init)
+    ├── JournalError            bytes that are not a journal
+    │   ├── FormatVersionError      a journal of a newer rltrack
+    │   └── DamageError             bytes that were a journal once
+    └── MediaError              a value that cannot be stored as media
+
+`Error`, `UsageError` and `ConfigError` are public names of `rltrack`; the rest are reached
+through `rltrack.errors`. A message says what was asked, what was found, and what to do next.
+"""
+
+from __future__ import annotations
+
+
+class Error(Exception):
+    """Base of all errors that rltrack raises on purpose."""
+
+
+class UsageError(Error, ValueError):
+    """The call was wrong; nothing was recorded by it."""
+
+
+class NotInitializedError(UsageError):
+    """A module-level function was called while no run is active."""
+
+
+class RunFinishedError(UsageError):
+    """The run has ended; start a new one."""
+
+
+class ConfigError(Error):
+    """A config value would change without `allow_val_change`."""
+
+
+class NotFoundError(Error, LookupError):
+    """What was asked for is not in the folder."""
+
+
+class MissingExtraError(Error, ImportError):
+    """An optional dependency is missing; the message says what to type."""
+
+
+class StorageError(Error, OSError):
+    """The run's folder cannot be written."""
+
+
+class JournalError(Error):
+    """Bytes that cannot be read as a journal."""
+
+
+class FormatVersionError(JournalError):
+    """The journal was written by a newer rltrack than this one."""
+
+
+class DamageError(JournalError):
+    """Bytes in the middle of a journal that fail their checksum."""
+
+
+class MediaError(Error, ValueError):
+    """A value that cannot be stored as an image, a video, and so on."""

@@ -1,0 +1,145 @@
+"""The folders of a root, a project and a run, and `run.json`.
+
+    <root>/<project>/<run id>/run.json      what a listing needs, replaced atomically
+                             /journal/      the truth
+                             /media/        files that rows refer to
+                             /files/        files that the user saved
+                             /segments/     derived
+
+Readers touch nothing of this; the training process alone writes.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from rltrack._names import folder_name, name_of_folder
+from rltrack.errors import JournalError
+
+State = Literal["running", "finished", "failed", "crashed", "killed", "preempted"]
+
+RUN_FORMAT: Final = 1
+RUN_JSON: Final = "run.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFacts:
+    """The content of `run.json`."""
+
+    id: str
+    project: str
+    name: str
+    created_ns: int
+    state: State = "running"
+    host: str = ""
+    pid: int = 0
+    process: str = ""
+    group: str | None = None
+    job_type: str | None = None
+    notes: str | None = None
+    tags: list[str] = field(default_factory=list)
+    ended_ns: int | None = None
+    exit_code: int | None = None
+    lost_rows: int = 0
+    format: int = RUN_FORMAT
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """Where one run keeps what."""
+
+    path: Path
+
+    @property
+    def journal(self) -> Path:
+        """The journal's segments."""
+        return self.path / "journal"
+
+    @property
+    def media(self) -> Path:
+        """Files that rows refer to."""
+        return self.path / "media"
+
+    @property
+    def files(self) -> Path:
+        """Files that the user saved."""
+        return self.path / "files"
+
+    @property
+    def run_json(self) -> Path:
+        """The run's facts; its mtime is the run's heartbeat."""
+        return self.path / RUN_JSON
+
+    def write_facts(self, facts: RunFacts) -> None:
+        """Replace `run.json`; a reader sees the old or the new.
+
+        Raises:
+            OSError: it cannot be written; the old one is still there.
+        """
+        # Threads of one process may write at once; the pid keeps a forked child's apart.
+        part = self.path / f".{RUN_JSON}.{os.getpid()}"
+        part.write_text(json.dumps(dataclasses.asdict(facts), indent=1), encoding="utf-8")
+        os.replace(part, self.run_json)
+
+    def read_facts(self) -> RunFacts:
+        """Read `run.json`.
+
+        Raises:
+            FileNotFoundError: there is none; this is no run.
+            JournalError: it is damaged, or of a newer rltrack.
+        """
+        text = self.run_json.read_text(encoding="utf-8", errors="replace")
+        try:
+            values: dict[str, Any] = json.loads(text)
+            written_as = values.get("format", RUN_FORMAT)
+            if written_as > RUN_FORMAT:
+                raise JournalError(
+                    f"{self.run_json} has format {written_as}, and this rltrack reads up to "
+                    f"{RUN_FORMAT}: upgrade with `pip install -U rltrack`"
+                )
+            known = {field.name for field in dataclasses.fields(RunFacts)}
+            return RunFacts(**{name: value for name, value in values.items() if name in known})
+        except (ValueError, TypeError, AttributeError) as cause:
+            raise JournalError(f"{self.run_json} cannot be read: {cause}") from cause
+
+    def beat(self) -> None:
+        """Say that the run is alive.
+
+        Raises:
+            OSError: the folder is gone or read-only.
+        """
+        os.utime(self.run_json)
+
+
+def run_folder(root: Path, project: str, run_id: str) -> RunFolder:
+    """The folder of a run, whether it is there or not."""
+    return RunFolder(root / folder_name(project) / folder_name(run_id))
+
+
+def projects(root: Path) -> Iterator[str]:
+    """The projects of a root, by name."""
+    for path in _folders(root):
+        # `artifacts/` and `sweeps/` of the root are no projects: no folder in them is a run.
+        if any(True for _ in run_folders(root, name_of_folder(path.name))):
+            yield name_of_folder(path.name)
+
+
+def run_folders(root: Path, project: str) -> Iterator[RunFolder]:
+    """The runs of a project, in no order that means anything."""
+    for path in _folders(root / folder_name(project)):
+        if (path / RUN_JSON).exists():
+            yield RunFolder(path)
+
+
+def _folders(path: Path) -> list[Path]:
+    try:
+        with os.scandir(path) as entries:
+            return sorted(Path(entry.path) for entry in entries if entry.is_dir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []

@@ -1,0 +1,127 @@
+"""What a journal can hold: one frozen dataclass for each kind of record."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+Scalar: TypeAlias = float | int | bool
+Json: TypeAlias = (
+    "None | bool | int | float | str | Sequence[Json] | Mapping[str, Json]"
+)
+
+
+class RowFlag(enum.IntFlag):
+    """How a row takes part in reading."""
+
+    NONE = 0
+    #: The caller named the step: rows of any process with this step are one row.
+    EXPLICIT = 1
+    #: A row of its own, never merged: an episode, a TensorBoard event.
+    POINT = 2
+    #: A sample of the machine, not of the training.
+    SYSTEM = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Values that were logged together."""
+
+    step: int
+    time_ns: int
+    values: Mapping[str, Json]
+    flags: RowFlag = RowFlag.NONE
+
+
+@dataclass(frozen=True, slots=True)
+class WriterOpened:
+    """A process began to write: who it is, so that a reader can tell whether it still lives."""
+
+    time_ns: int
+    host: str
+    pid: int
+    process: str
+    """Boot, process namespace and start time: with `pid`, names a process for all time."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigChanged:
+    """Top-level config keys that were set or removed."""
+
+    time_ns: int
+    set: Mapping[str, Json] = field(default_factory=dict)
+    removed: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SummaryChanged:
+    """Summary keys that the user set by hand or removed."""
+
+    time_ns: int
+    set: Mapping[str, Json] = field(default_factory=dict)
+    removed: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RunChanged:
+    """Facts about the run itself: name, notes, tags, group, job_type, metadata…"""
+
+    time_ns: int
+    set: Mapping[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class MetricDefined:
+    """How metrics of a name (or of a ``prefix*``) are drawn and summed up."""
+
+    time_ns: int
+    name: str
+    step_metric: str | None = None
+    summary: str | None = None
+    goal: str | None = None
+    hidden: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MediaStored:
+    """A file that a row refers to has arrived, or never will (`error`)."""
+
+    time_ns: int
+    path: str
+    facts: Mapping[str, Json] = field(default_factory=dict)
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """Something that the user should see beside the run: a warning, a loss, an alert."""
+
+    time_ns: int
+    level: str
+    message: str
+    lost_rows: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The run ended on purpose."""
+
+    time_ns: int
+    state: str
+    exit_code: int
+    traceback: str | None = None
+
+
+Record: TypeAlias = (
+    Row
+    | WriterOpened
+    | ConfigChanged
+    | SummaryChanged
+    | RunChanged
+    | MetricDefined
+    | MediaStored
+    | Noted
+    | Finished
+)

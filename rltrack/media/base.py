@@ -1,0 +1,39 @@
+"""What every media type is to a run: something that becomes a file."""
+
+from __future__ import annotations
+
+import abc
+from pathlib import Path
+from typing import ClassVar
+
+from rltrack.journal.records import Json
+
+
+class Media(abc.ABC):
+    """A value that is stored as a file, and referred to by the row in which it was logged.
+
+    Making one takes its own copy of the data, so that the caller may go on with its buffer;
+    `encode` runs later, on a worker.
+    """
+
+    kind: ClassVar[str]
+    """Folder of such files under ``media/``, for example ``videos``."""
+    type_name: ClassVar[str]
+    """``_type`` of the reference in the row, for example ``video-file``."""
+    extension: str
+    """Ending of the file, without the dot."""
+    size_bytes: int
+    """Memory that is held until the file is written."""
+
+    @abc.abstractmethod
+    def facts(self) -> dict[str, Json]:
+        """What is known before encoding: caption, size, fps. Part of the reference."""
+
+    @abc.abstractmethod
+    def encode(self, path: Path) -> dict[str, Json]:
+        """Write the file and return what is known of it now.
+
+        Raises:
+            MediaError: the data cannot be encoded.
+            OSError: the file cannot be written.
+        """

@@ -1,0 +1,225 @@
+"""Settings: what may be chosen about a run, and where the choice comes from.
+
+From high to low: arguments of `init`; `init(settings=)`; ``RLTRACK_<NAME>`` in the environment;
+``WANDB_<NAME>`` for the names that W&B's users set; the settings file
+(``$RLTRACK_CONFIG_DIR/settings.toml``, by default in ``~/.config/rltrack``); the defaults here.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, Literal, get_args
+
+from rltrack.errors import UsageError
+
+Mode = Literal["offline", "online", "disabled"]
+
+#: W&B's other words for a mode.
+_MODE_ALIASES: Final = {"dryrun": "offline", "run": "online"}
+_TRUE: Final = frozenset({"1", "true", "yes", "on"})
+_FALSE: Final = frozenset({"0", "false", "no", "off", ""})
+
+
+def _setting(default: Any, doc: str, *, wandb: str | None = None) -> Any:
+    return dataclasses.field(default=default, metadata={"doc": doc, "wandb": wandb})
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Choices for `rltrack.init(settings=…)`; what is None was not chosen here.
+
+    Raises:
+        UsageError: a value is of the wrong type, or not one of those that are possible.
+    """
+
+    mode: Mode | None = _setting(
+        None,
+        "`offline` records into a local folder; `online` does too, and a server gets a copy where "
+        "one is configured; `disabled` records nothing and accepts every call",
+        wandb="WANDB_MODE",
+    )
+    dir: str | None = _setting(
+        None, "folder that holds all projects (default `./rltrack-runs`)", wandb="WANDB_DIR"
+    )
+    project: str | None = _setting(
+        None,
+        "project of runs that name none (default: the folder of the git checkout)",
+        wandb="WANDB_PROJECT",
+    )
+    run_id: str | None = _setting(None, "id of the run that is started next", wandb="WANDB_RUN_ID")
+    name: str | None = _setting(None, "display name of the run", wandb="WANDB_NAME")
+    group: str | None = _setting(None, "group of the run", wandb="WANDB_RUN_GROUP")
+    job_type: str | None = _setting(None, "job type of the run", wandb="WANDB_JOB_TYPE")
+    notes: str | None = _setting(None, "notes on the run", wandb="WANDB_NOTES")
+    tags: tuple[str, ...] | None = _setting(
+        None, "tags of the run; in the environment a list with commas", wandb="WANDB_TAGS"
+    )
+    silent: bool | None = _setting(
+        None, "print nothing, not even warnings (default false)", wandb="WANDB_SILENT"
+    )
+    quiet: bool | None = _setting(
+        None, "print warnings only (default false)", wandb="WANDB_QUIET"
+    )
+    strict: bool | None = _setting(
+        None,
+        "raise where a row would otherwise be kept with a warning: a step that goes backwards, a "
+        "value that cannot be stored, a disk that is full (default false)",
+    )
+    provenance: bool | None = _setting(
+        None, "record command line, host, packages and git commit (default true)"
+    )
+    buffer_bytes: int | None = _setting(
+        None, "memory for rows while the disk refuses them (default 64 MiB)"
+    )
+    sync_interval_s: float | None = _setting(
+        None, "how often the journal is made safe from power loss (default 5)"
+    )
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if value is not None:
+                object.__setattr__(self, field.name, _checked(field.name, str(field.type), value))
+
+    def over(self, other: Settings) -> Settings:
+        """These settings, and those of `other` where nothing was chosen here."""
+        chosen = {
+            field.name: value
+            for field in dataclasses.fields(self)
+            if (value := getattr(self, field.name)) is not None
+        }
+        return dataclasses.replace(other, **chosen)
+
+
+def resolve(
+    given: Settings | Mapping[str, Any] | None = None,
+    *,
+    environ: Mapping[str, str] = os.environ,
+    **arguments: Any,
+) -> Settings:
+    """All sources in their order, as one.
+
+    Raises:
+        UsageError: a source holds a name or a value that is no setting; it names the source.
+    """
+    if given is None:
+        given = Settings()
+    elif not isinstance(given, Settings):
+        given = from_mapping(given, "init(settings=…)")
+    chosen = Settings(**arguments).over(given)
+    return chosen.over(from_environment(environ)).over(from_file(environ)).over(DEFAULTS)
+
+
+def from_mapping(values: Mapping[str, Any], source: str) -> Settings:
+    """Settings by name.
+
+    Raises:
+        UsageError: a name or a value that is no setting; `source` is named in it.
+    """
+    known = {field.name for field in dataclasses.fields(Settings)}
+    if unknown := sorted(set(values) - known):
+        raise UsageError(f"{source}: no setting {unknown[0]!r}; there are {', '.join(sorted(known))}")
+    try:
+        return Settings(**values)
+    except UsageError as mistake:
+        raise UsageError(f"{source}: {mistake}") from None
+
+
+def from_environment(environ: Mapping[str, str]) -> Settings:
+    """``RLTRACK_<NAME>`` and, below it, W&B's names for the same."""
+    values: dict[str, Any] = {}
+    for field in dataclasses.fields(Settings):
+        for variable in (f"RLTRACK_{field.name.upper()}", field.metadata["wandb"]):
+            text = environ.get(variable or "")
+            if text:
+                values[field.name] = _parsed(variable, str(field.type), text)
+                break
+    return from_mapping(values, "environment")
+
+
+def from_file(environ: Mapping[str, str]) -> Settings:
+    """The settings file, if there is one."""
+    folder = environ.get("RLTRACK_CONFIG_DIR") or Path.home() / ".config" / "rltrack"
+    path = Path(folder) / "settings.toml"
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError:
+        return Settings()
+    import tomllib
+
+    try:
+        return from_mapping(tomllib.loads(text), str(path))
+    except tomllib.TOMLDecodeError as mistake:
+        raise UsageError(f"{path} is not TOML: {mistake}") from None
+
+
+def _parsed(variable: str, kind: str, text: str) -> Any:
+    """The value of an environment variable, by the type of the setting."""
+    try:
+        if kind.startswith("bool"):
+            if text.lower() not in _TRUE | _FALSE:
+                raise ValueError(text)
+            return text.lower() in _TRUE
+        if kind.startswith("int"):
+            return int(text)
+        if kind.startswith("float"):
+            return float(text)
+        if kind.startswith("tuple"):
+            return tuple(tag.strip() for tag in text.split(",") if tag.strip())
+    except ValueError:
+        name = kind.partition(" ")[0]
+        raise UsageError(f"environment: {variable}={text!r} is no {name}") from None
+    return text
+
+
+def _checked(name: str, kind: str, value: Any) -> Any:
+    """`value` as the setting takes it."""
+    if name == "mode":
+        value = _MODE_ALIASES.get(value, value) if isinstance(value, str) else value
+        if value not in get_args(Mode):
+            raise UsageError(f"mode={value!r}: there are {', '.join(get_args(Mode))}")
+    elif name == "tags":
+        value = checked_tags(value)
+    elif name == "dir":
+        value = os.fspath(value)
+    elif kind.startswith("bool") and not isinstance(value, bool):
+        raise UsageError(f"{name}={value!r} must be true or false")
+    elif kind.startswith(("int", "float")):
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or value <= 0:
+            raise UsageError(f"{name}={value!r} must be a number above 0")
+    elif kind.startswith("str") and not isinstance(value, str):
+        raise UsageError(f"{name}={value!r} must be text, not {type(value).__name__}")
+    return value
+
+
+def checked_tags(tags: object) -> tuple[str, ...]:
+    """Tags as a tuple; one text is one tag.
+
+    Raises:
+        UsageError: a tag is no text of 1 to 64 characters.
+    """
+    if isinstance(tags, str):
+        tags = (tags,)
+    if not isinstance(tags, (list, tuple, set, frozenset)):
+        raise UsageError(f"tags={tags!r} must be a list of texts")
+    for tag in tags:
+        if not isinstance(tag, str) or not 1 <= len(tag) <= 64:
+            raise UsageError(f"tag {tag!r} must be a text of 1 to 64 characters")
+    # Each once, in the order given; a set has none, so it is sorted.
+    ordered = sorted(tags) if isinstance(tags, (set, frozenset)) else tags
+    return tuple(dict.fromkeys(ordered))
+
+
+DEFAULTS: Final = Settings(
+    mode="offline",
+    dir="rltrack-runs",
+    silent=False,
+    quiet=False,
+    strict=False,
+    provenance=True,
+    buffer_bytes=64 << 20,
+    sync_interval_s=5.0,
+)
