@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import os
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -114,6 +113,10 @@ def init(
 
     run = _start(chosen, allow_val_change=allow_val_change)
     run.config.update(given)
+    if chosen.provenance and not run.disabled:
+        from rltrack.capture.provenance import Provenance
+
+        run.on_finish(Provenance(run.note_metadata, Path.cwd()).close)
     _live.append(run)
     if reinit != "create_new" or not _current:
         _current.append(run)
@@ -200,6 +203,8 @@ def _claim(settings: Settings, project: str, run_id: str) -> tuple[Path, RunFold
             f"{run_folder(root, project, run_id).path}; leave id= out for a new one"
         ) from None
     except OSError as refusal:
+        import tempfile
+
         spare = Path(tempfile.gettempdir()) / "rltrack-runs"
         try:
             folder = _make(spare, project, run_id)

@@ -9,19 +9,25 @@ from __future__ import annotations
 
 import functools
 import os
-import socket
 
 
 def this_process() -> tuple[str, int, str]:
     """Host name, pid and process text of the caller."""
     pid = os.getpid()
-    return socket.gethostname(), pid, f"{_machine()}/{_started(pid)}"
+    return host_name(), pid, f"{_machine()}/{_started(pid)}"
+
+
+def host_name() -> str:
+    """What this machine is called."""
+    if hasattr(os, "uname"):
+        return os.uname().nodename
+    return os.environ.get("COMPUTERNAME", "")  # Windows
 
 
 def is_alive(host: str, pid: int, process: str) -> bool | None:
     """Whether that process still runs; None if it cannot be seen from here."""
     machine, _, started = process.rpartition("/")
-    if host != socket.gethostname():
+    if host != host_name():
         return None
     if machine != _machine():
         # Another boot of this host: gone. Another pid namespace of the same boot: out of sight.

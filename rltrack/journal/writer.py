@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 import struct
 import threading
 import time
@@ -124,7 +123,7 @@ class JournalWriter:
 
     def _begin(self) -> None:
         """Become a writer that has written nothing: at the start, and after a fork."""
-        self.name = secrets.token_hex(4)
+        self.name = os.urandom(4).hex()
         self.lock = threading.RLock()
         self.rows = 0
         """Rows written by this process."""
