@@ -223,3 +223,17 @@ DEFAULTS: Final = Settings(
     buffer_bytes=64 << 20,
     sync_interval_s=5.0,
 )
+
+
+def table() -> str:
+    """All settings as a Markdown table, for the README."""
+    lines = ["| setting | environment | W&B's | meaning |", "| --- | --- | --- | --- |"]
+    for field in dataclasses.fields(Settings):
+        theirs = f"`{field.metadata['wandb']}`" if field.metadata["wandb"] else ""
+        ours = f"`RLTRACK_{field.name.upper()}`"
+        lines.append(f"| `{field.name}` | {ours} | {theirs} | {field.metadata['doc']} |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    print(table())
