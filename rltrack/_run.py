@@ -66,7 +66,7 @@ class Run:
         "_journal",
         "_last_step",
         "_media",
-        "_pending",
+        "_open_step",
         "_pulse",
         "_settings",
         "_step",
@@ -91,7 +91,7 @@ class Run:
         self._finished = False
         self._step = 0
         self._last_step = -1  # greatest step of a row so far
-        self._pending = False  # whether the row at `_step` was begun with commit=False
+        self._open_step = -1  # step of a row that a call left open for the next
         self._warned: set[str] = set()
         self._media: MediaStore | None = None
         self._at_finish: list[Callable[[], None]] = []
@@ -165,18 +165,16 @@ class Run:
         with self._journal.lock:
             if step is None:
                 at, flags = self._step, RowFlag.NONE
-                if commit is None or commit:
-                    # An empty row closes the open one, if there is one, and is none itself.
-                    self._step += bool(data) or self._pending
-                    self._pending = False
-                else:
-                    self._pending = bool(data) or self._pending
+                if commit is not None and not commit:
+                    self._open_step = at if data else self._open_step
+                elif data or self._open_step == at:
+                    self._step += 1  # so an empty row closes an open one, and is none itself
             else:
                 at, flags = _integer(step), RowFlag.EXPLICIT
                 self._look_at_step(at)
                 if at >= self._step:
                     self._step = at + bool(commit)
-                    self._pending = not commit
+                    self._open_step = at
         if data:
             self._log_values(data, at, flags)
 
