@@ -1,0 +1,61 @@
+import { describe, expect, test } from "vitest";
+import type { PanelFrame } from "../server/frame";
+import { curvesOf, lastX, nearestIndex } from "./curves";
+
+const columns = (values: Record<string, number[]>) =>
+  Object.fromEntries(Object.entries(values).map(([name, column]) => [name, Float64Array.from(column)]));
+
+function frame(exact: boolean, series: Record<string, number[]>): PanelFrame {
+  const zeros = [0, 0, 0, 0];
+  const all = { count: zeros, nan: zeros, pos_inf: zeros, neg_inf: zeros, min: zeros, max: zeros, mean: zeros, last: zeros };
+  return {
+    key: "k", x: "_step", exact, bucket_width: 0, extent: [0, 3], missing: [],
+    grid: Float64Array.of(0, 1, 2, 3),
+    series: [{ run: "a", ...columns({ ...all, ...series }) } as unknown as PanelFrame["series"][number]],
+  };
+}
+
+describe("curvesOf", () => {
+  test("leaves out the buckets in which the run has no point", () => {
+    const [curve] = curvesOf(frame(true, { count: [1, 0, 1, 0], last: [5, 0, 7, 0] }));
+    expect([...curve!.x]).toEqual([0, 2]);
+    expect([...curve!.y]).toEqual([5, 7]);
+  });
+
+  test("draws the mean when a bucket holds several points", () => {
+    const [curve] = curvesOf(frame(false, { count: [2, 2, 2, 2], last: [9, 9, 9, 9], mean: [1, 2, 3, 4] }));
+    expect([...curve!.y]).toEqual([1, 2, 3, 4]);
+  });
+
+  test("a NaN breaks the line and leaves a mark", () => {
+    const [curve] = curvesOf(frame(true, { count: [1, 1, 1, 0], nan: [0, 1, 0, 0], last: [1, NaN, 3, 0] }));
+    expect([...curve!.y]).toEqual([1, NaN, 3]);
+    expect(curve!.nan).toEqual([1]);
+  });
+
+  test("an infinity breaks the line, and is told with its sign", () => {
+    const [curve] = curvesOf(
+      frame(false, { count: [1, 1, 0, 0], neg_inf: [0, 1, 0, 0], mean: [1, NaN, 0, 0] }),
+    );
+    expect([...curve!.y]).toEqual([1, NaN]);
+    expect([...curve!.told]).toEqual([1, -Infinity]);
+    expect(curve!.negInf).toEqual([1]);
+  });
+
+  test("a bucket with a NaN among numbers keeps the line and gets the mark", () => {
+    const [curve] = curvesOf(frame(false, { count: [3, 0, 0, 0], nan: [1, 0, 0, 0], mean: [2, 0, 0, 0] }));
+    expect([...curve!.y]).toEqual([2]);
+    expect(curve!.nan).toEqual([0]);
+  });
+});
+
+test("lastX looks at every run", () => {
+  expect(lastX(curvesOf(frame(true, { count: [1, 1, 0, 0] })))).toBe(1);
+  expect(lastX([])).toBeNull();
+});
+
+test("nearestIndex rounds to the nearer neighbour and stays inside", () => {
+  const xs = Float64Array.of(0, 10, 20);
+  expect([-5, 4, 6, 20, 99].map((x) => nearestIndex(xs, x))).toEqual([0, 0, 1, 2, 2]);
+  expect(nearestIndex(new Float64Array(), 1)).toBeNull();
+});

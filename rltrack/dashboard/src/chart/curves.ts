@@ -1,0 +1,84 @@
+/** One run's points of one chart, taken out of the grid that all runs of the chart share. */
+
+import type { PanelFrame, SeriesFrame } from "../server/frame";
+
+export interface Curve {
+  run: string;
+  /** The x of each bucket in which the run has a point; all columns below are as long. */
+  x: Float64Array;
+  /** The line: the last value when exact, the mean otherwise. NaN breaks it. */
+  y: Float64Array;
+  lo: Float64Array;
+  hi: Float64Array;
+  /** The value to tell: as `y`, but infinities keep their sign. */
+  told: Float64Array;
+  /** Where not-finite values are, for the marks at the edges. */
+  nan: number[];
+  posInf: number[];
+  negInf: number[];
+}
+
+export function curvesOf(frame: PanelFrame): Curve[] {
+  return frame.series.map((series) => curveOf(series, frame.grid, frame.exact));
+}
+
+function curveOf(series: SeriesFrame, grid: Float64Array, exact: boolean): Curve {
+  let length = 0;
+  for (const count of series.count) if (count > 0) length += 1;
+
+  const curve: Curve = {
+    run: series.run,
+    x: new Float64Array(length),
+    y: new Float64Array(length),
+    lo: new Float64Array(length),
+    hi: new Float64Array(length),
+    told: new Float64Array(length),
+    nan: [],
+    posInf: [],
+    negInf: [],
+  };
+  let at = 0;
+  for (let i = 0; i < grid.length; i++) {
+    if (!(series.count[i]! > 0)) continue;
+    const x = grid[i]!;
+    const value = exact ? series.last[i]! : series.mean[i]!;
+    curve.x[at] = x;
+    curve.y[at] = Number.isFinite(value) ? value : NaN;
+    curve.lo[at] = series.min[i]!;
+    curve.hi[at] = series.max[i]!;
+    curve.told[at] = Number.isNaN(value) ? infinityIn(series, i) : value;
+    if (series.nan[i]! > 0) curve.nan.push(x);
+    if (series.pos_inf[i]! > 0) curve.posInf.push(x);
+    if (series.neg_inf[i]! > 0) curve.negInf.push(x);
+    at += 1;
+  }
+  return curve;
+}
+
+function infinityIn(series: SeriesFrame, i: number): number {
+  if (series.nan[i]! > 0) return NaN;
+  if (series.pos_inf[i]! > 0) return Infinity;
+  return series.neg_inf[i]! > 0 ? -Infinity : NaN;
+}
+
+/** The greatest x at which any run has a point. */
+export function lastX(curves: Curve[]): number | null {
+  let last: number | null = null;
+  for (const { x } of curves) {
+    if (x.length && (last === null || x[x.length - 1]! > last)) last = x[x.length - 1]!;
+  }
+  return last;
+}
+
+/** The index of the point nearest to `x`, or null for a run without points. */
+export function nearestIndex(xs: Float64Array, x: number): number | null {
+  if (xs.length === 0) return null;
+  let low = 0;
+  let high = xs.length - 1;
+  while (high - low > 1) {
+    const middle = (low + high) >> 1;
+    if (xs[middle]! <= x) low = middle;
+    else high = middle;
+  }
+  return x - xs[low]! <= xs[high]! - x ? low : high;
+}

@@ -1,0 +1,61 @@
+/** What part of the plane a chart shows. On a log axis, y ranges are in powers of ten. */
+
+import type { Curve } from "./curves";
+
+export type Range = [number, number];
+
+/** The y range that holds every line and band between two x; null when there is nothing to show. */
+export function yExtent(curves: Curve[], view: Range, log: boolean): Range | null {
+  let low = Infinity;
+  let high = -Infinity;
+  for (const { x, lo, hi, y } of curves) {
+    for (let i = 0; i < x.length; i++) {
+      if (x[i]! < view[0] || x[i]! > view[1]) continue;
+      // The bounds of a bucket of infinities are NaN; each comparison with it is false.
+      if (log) {
+        if (lo[i]! > 0 && lo[i]! < low) low = lo[i]!;
+        if (y[i]! > 0 && y[i]! < low) low = y[i]!;
+        if (hi[i]! > 0 && hi[i]! > high) high = hi[i]!;
+      } else {
+        if (lo[i]! < low) low = lo[i]!;
+        if (hi[i]! > high) high = hi[i]!;
+      }
+    }
+  }
+  if (!(low <= high)) return null;
+  return log ? [Math.log10(low), Math.log10(high)] : [low, high];
+}
+
+/** A little air above and below, and a height for a line that is flat. */
+export function padded([low, high]: Range, log: boolean, air = 0.06): Range {
+  const span = high - low;
+  if (span > Math.abs(high) * 1e-12) return [low - span * air, high + span * air];
+  const height = log ? 0.5 : Math.abs(low) * 0.1 || 1;
+  return [low - height, high + height];
+}
+
+/**
+ * The range to show when the data wants `wanted` and `shown` is on screen.
+ *
+ * It stays as it is until the data leaves it, or would fill less than two thirds:
+ * points that come in live do not move the axes under the pointer.
+ */
+export function settled(shown: Range | null, wanted: Range, grown: Range): Range {
+  if (shown === null) return grown;
+  const inside = wanted[0] >= shown[0] && wanted[1] <= shown[1];
+  const fills = wanted[1] - wanted[0] >= (2 / 3) * (shown[1] - shown[0]);
+  return inside && fills ? shown : grown;
+}
+
+/** The x range of a chart that may still grow: with room on the right, so that it seldom moves. */
+export function xWithRoom([low, high]: Range, live: boolean): Range {
+  if (high > low) return [low, live ? high + (high - low) * 0.04 : high];
+  const width = Math.abs(low) * 0.05 || 1;
+  return [low - width, high + width];
+}
+
+/** A little more than what is shown, so that lines run to both edges of a zoomed chart. */
+export function widened([low, high]: Range, share = 0.05): Range {
+  const more = (high - low) * share;
+  return [low - more, high + more];
+}

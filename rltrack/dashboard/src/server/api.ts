@@ -1,0 +1,88 @@
+/** Every request that the dashboard makes. */
+
+import { decodeFrame, type PanelFrame } from "./frame";
+import type { Change, PanelRequest, Project, RunDetail, RunsAnswer } from "./types";
+
+/** The server answered, and said no. */
+export class ServerError extends Error {
+  constructor(
+    message: string,
+    readonly hint: string | null,
+    readonly status: number,
+  ) {
+    super(message);
+  }
+}
+
+/** Nobody answered, or only a proxy in front of the server did. */
+export class UnreachableError extends Error {}
+
+async function ask(path: string, init?: RequestInit): Promise<Response> {
+  let answer: Response;
+  try {
+    answer = await fetch(path, init);
+  } catch (error) {
+    if (init?.signal?.aborted) throw error;
+    throw new UnreachableError("the server is not answering");
+  }
+  if (answer.ok) return answer;
+  const told = await answer.json().catch(() => null);
+  if (typeof told?.error !== "string" && answer.status >= 500) {
+    throw new UnreachableError(`the server is not answering (status ${answer.status})`);
+  }
+  throw new ServerError(told?.error ?? `status ${answer.status}`, told?.hint ?? null, answer.status);
+}
+
+async function askJson<T>(path: string, signal?: AbortSignal): Promise<T> {
+  return (await ask(path, { signal, cache: "no-store" })).json();
+}
+
+function projectPath(project: string): string {
+  return `/api/projects/${encodeURIComponent(project)}`;
+}
+
+export async function fetchMeta(signal?: AbortSignal): Promise<{ version: string; root: string }> {
+  return askJson("/api/meta", signal);
+}
+
+export async function fetchProjects(signal?: AbortSignal): Promise<Project[]> {
+  return (await askJson<{ projects: Project[] }>("/api/projects", signal)).projects;
+}
+
+/** All runs of a project, or, with `since`, those that changed after that version. */
+export function fetchRuns(project: string, since: number | null, signal?: AbortSignal): Promise<RunsAnswer> {
+  return askJson(`${projectPath(project)}/runs${since === null ? "" : `?since=${since}`}`, signal);
+}
+
+export function fetchRun(project: string, run: string, signal?: AbortSignal): Promise<RunDetail> {
+  return askJson(`${projectPath(project)}/runs/${encodeURIComponent(run)}`, signal);
+}
+
+/** The points of many charts, in the order in which they were asked for. */
+export async function fetchSeries(project: string, panels: PanelRequest[]): Promise<PanelFrame[]> {
+  const answer = await ask(`${projectPath(project)}/series`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ panels }),
+  });
+  return decodeFrame(await answer.arrayBuffer());
+}
+
+/** Open the stream of "what changed": of one project, or of the list of projects. */
+export function openChanges(
+  project: string | null,
+  hear: (change: Change) => void,
+  lose: () => void,
+): { close(): void } {
+  const stream = new EventSource(project === null ? "/api/changes" : `${projectPath(project)}/changes`);
+  stream.addEventListener("change", (event) => {
+    const { version, runs } = JSON.parse(event.data) as Partial<Change> & { version: number };
+    hear({ version, runs: runs ?? [] });
+  });
+  stream.addEventListener("error", () => {
+    // The browser would retry by itself, but not after every kind of failure.
+    stream.close();
+    lose();
+  });
+  return { close: () => stream.close() };
+}

@@ -1,0 +1,75 @@
+/**
+ * The bytes of a series answer, as typed-array views without a copy.
+ *
+ *     header length u32 | JSON header, padded | Float64 columns        little-endian
+ */
+
+export interface SeriesFrame {
+  run: string;
+  count: Float64Array;
+  nan: Float64Array;
+  pos_inf: Float64Array;
+  neg_inf: Float64Array;
+  min: Float64Array;
+  max: Float64Array;
+  mean: Float64Array;
+  last: Float64Array;
+}
+
+export interface PanelFrame {
+  key: string;
+  /** The x axis that the server chose when asked for "auto". */
+  x: string;
+  exact: boolean;
+  bucket_width: number;
+  extent: [number, number] | null;
+  grid: Float64Array;
+  series: SeriesFrame[];
+  missing: string[];
+}
+
+type Column = "count" | "nan" | "pos_inf" | "neg_inf" | "min" | "max" | "mean" | "last";
+
+interface Header {
+  panels: {
+    key: string;
+    x: string;
+    exact: boolean;
+    bucket_width: number;
+    length: number;
+    grid: number;
+    extent: [number, number] | null;
+    series: ({ run: string } & Record<Column, number>)[];
+    missing: string[];
+  }[];
+}
+
+export function decodeFrame(body: ArrayBuffer): PanelFrame[] {
+  const headerBytes = new DataView(body).getUint32(0, true);
+  const start = 4 + headerBytes;
+  const header = JSON.parse(new TextDecoder().decode(new Uint8Array(body, 4, headerBytes))) as Header;
+
+  return header.panels.map((panel) => {
+    const column = (offset: number) => new Float64Array(body, start + 8 * offset, panel.length);
+    return {
+      key: panel.key,
+      x: panel.x,
+      exact: panel.exact,
+      bucket_width: panel.bucket_width,
+      extent: panel.extent,
+      grid: column(panel.grid),
+      series: panel.series.map((series) => ({
+        run: series.run,
+        count: column(series.count),
+        nan: column(series.nan),
+        pos_inf: column(series.pos_inf),
+        neg_inf: column(series.neg_inf),
+        min: column(series.min),
+        max: column(series.max),
+        mean: column(series.mean),
+        last: column(series.last),
+      })),
+      missing: panel.missing,
+    };
+  });
+}
