@@ -19,6 +19,10 @@ NO_NODE = (
     "rltrack: npm not found, so the dashboard was not built and `rltrack ui` has no page; "
     "install Node.js 20 or newer and reinstall. All else works."
 )
+NPM_FAILED = (
+    "rltrack: the dashboard could not be built ({failure}); it needs Node.js 20.19 or newer and "
+    "the npm registry. Without npm on the PATH, rltrack installs without its page."
+)
 
 
 class BuildHook(BuildHookInterface[Any]):
@@ -31,11 +35,21 @@ class BuildHook(BuildHookInterface[Any]):
             for name in ("callbacks", "hooks"):
                 link(root / "rltrack" / name, root / name)
         if not (root / "PKG-INFO").exists():  # an sdist carries the built dashboard
-            build_dashboard(root / "rltrack" / "dashboard", root / "rltrack" / "server" / "static")
+            source, target = root / "rltrack" / "dashboard", root / "rltrack" / "server" / "static"
+            try:
+                build_dashboard(source, target)
+            except subprocess.CalledProcessError as failure:
+                if version != "editable":  # a wheel without its page must not be made unnoticed
+                    raise SystemExit(NPM_FAILED.format(failure=failure)) from failure
+                print(NPM_FAILED.format(failure=failure), file=sys.stderr)
 
 
 def build_dashboard(source: Path, target: Path) -> None:
-    """Run npm, unless what it would make is there already."""
+    """Run npm, unless what it would make is there already.
+
+    Raises:
+        subprocess.CalledProcessError: npm failed, and printed why.
+    """
     stamp = target / ".built-from"
     wanted = fingerprint(source)
     if stamp.exists() and stamp.read_text(encoding="ascii") == wanted:
