@@ -82,6 +82,7 @@ class Config(MutableMapping[str, Any]):
         Args:
             values: a mapping, a dataclass, an `argparse.Namespace`, or pairs.
             allow_val_change: let keys take other values than they have.
+            **named: keys that are Python names.
 
         Raises:
             ConfigError: a key has another value already.
@@ -152,7 +153,9 @@ class _WatchedDict(dict[str, Any]):
 
     def update(self, *args: Any, **named: Any) -> None:
         values = dict(*args, **named)
-        plain = {str(key): _watch(config_value(value), self._changed) for key, value in values.items()}
+        plain = {
+            str(key): _watch(config_value(value), self._changed) for key, value in values.items()
+        }
         super().update(plain)
         self._changed()
 
@@ -210,7 +213,9 @@ def as_mapping(values: object) -> dict[str, Any]:
 def _expanded(value: Any) -> Any:
     """A dataclass inside a dataclass as a dict."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: _expanded(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        return {
+            field.name: _expanded(getattr(value, field.name)) for field in dataclasses.fields(value)
+        }
     return value
 
 

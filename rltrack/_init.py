@@ -33,17 +33,14 @@ Reinit = Literal["default", "return_previous", "finish_previous", "create_new"]
 _live: list[Run] = []
 _current: list[Run] = []
 
-#: Arguments of W&B's `init` that mean nothing without its cloud.
-_MEANINGLESS: Final = ("anonymous", "entity", "force", "magic")
-
 
 def init(
     project: str | None = None,
     *,
     name: str | None = None,
     config: object = None,
-    id: str | None = None,  # noqa: A002 (W&B's name)
-    dir: str | os.PathLike[str] | None = None,  # noqa: A002 (W&B's name)
+    id: str | None = None,
+    dir: str | os.PathLike[str] | None = None,
     group: str | None = None,
     job_type: str | None = None,
     tags: Sequence[str] | str | None = None,
@@ -101,9 +98,15 @@ def init(
     previous = _previous(reinit)
     if previous is not None and reinit != "create_new":
         if reinit not in ("finish_previous", True):
-            asked = dict(
-                project=project, name=name, config=config, id=id, group=group, tags=tags, notes=notes
-            )
+            asked = {
+                "project": project,
+                "name": name,
+                "config": config,
+                "id": id,
+                "group": group,
+                "tags": tags,
+                "notes": notes,
+            }
             dropped = [argument for argument, value in asked.items() if value is not None]
             if not chosen.silent:
                 ignored = f"; ignored: {', '.join(dropped)}" if dropped else ""
@@ -123,8 +126,10 @@ def init(
     _watch_exit()
     if not (chosen.silent or chosen.quiet or run.disabled):
         say(f"recording {run.name} in {run.folder}")
-        given_up = dict(entity=entity, anonymous=anonymous, force=force, magic=magic)
-        if without_meaning := [argument for argument, value in given_up.items() if value is not None]:
+        given_up = {"entity": entity, "anonymous": anonymous, "force": force, "magic": magic}
+        if without_meaning := [
+            argument for argument, value in given_up.items() if value is not None
+        ]:
             say(f"without a server, {', '.join(without_meaning)} has no meaning and is ignored")
     return run
 

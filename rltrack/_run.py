@@ -446,7 +446,9 @@ class Run:
         self._finished = True
         self._journal.close()
         if lost := self._journal.lost:
-            self._warn("lost", f"{lost} rows are lost: the disk refused them and the buffer was full")
+            self._warn(
+                "lost", f"{lost} rows are lost: the disk refused them and the buffer was full"
+            )
         self._facts = dataclasses.replace(
             self._facts, state=state, exit_code=exit_code, ended_ns=now, lost_rows=lost
         )
@@ -490,7 +492,9 @@ class Run:
         try:
             self._folder.write_facts(self._facts)
         except OSError as refusal:
-            self._warn("run.json", f"{self._folder.run_json} cannot be written ({refusal.strerror})")
+            self._warn(
+                "run.json", f"{self._folder.run_json} cannot be written ({refusal.strerror})"
+            )
 
     def _beat(self) -> None:
         try:
@@ -514,7 +518,9 @@ def _integer(step: object) -> int:
     try:
         return operator.index(step)  # type: ignore[arg-type]
     except TypeError:
-        raise TypeError(f"log(step={step!r}): a step is an integer, not {type(step).__name__}") from None
+        raise TypeError(
+            f"log(step={step!r}): a step is an integer, not {type(step).__name__}"
+        ) from None
 
 
 def _checked_names(data: Mapping[Any, Any]) -> Mapping[str, Any]:
@@ -530,6 +536,4 @@ def _checked_names(data: Mapping[Any, Any]) -> Mapping[str, Any]:
 
 def plain_names(keys: tuple[str, ...]) -> bool:
     """Whether rows of these names need no second look: all are texts, and none has a meaning of its own."""
-    return all(
-        isinstance(key, str) and key and key not in (STEP_KEY, TIME_KEY) for key in keys
-    )
+    return all(isinstance(key, str) and key and key not in (STEP_KEY, TIME_KEY) for key in keys)

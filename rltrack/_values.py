@@ -7,7 +7,7 @@ are texts, enums and functions their names. What has no such form raises `Unstor
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import decimal
 import enum
 import math
@@ -59,7 +59,9 @@ def plain(value: Any) -> Json:
     if is_array(value):
         return _array(value)
     if isinstance(value, (int, float, str)):  # subclasses: np.float64, IntEnum's kin, str types
-        return plain(next(base for base in (bool, int, float, str) if isinstance(value, base))(value))
+        return plain(
+            next(base for base in (bool, int, float, str) if isinstance(value, base))(value)
+        )
     return _text(value)
 
 
@@ -79,9 +81,9 @@ def is_array(value: Any) -> bool:
 def _text(value: Any) -> str:
     if isinstance(value, (bytes, bytearray)):
         return bytes(value).decode("utf-8", "replace")
-    if isinstance(value, (datetime.date, datetime.time)):
+    if isinstance(value, (dt.date, dt.time)):
         return value.isoformat()
-    if isinstance(value, (complex, decimal.Decimal, datetime.timedelta)):
+    if isinstance(value, (complex, decimal.Decimal, dt.timedelta)):
         return str(value)
     if isinstance(value, os.PathLike):
         return os.fsdecode(value)
@@ -102,8 +104,10 @@ def qualified_name(value: Any) -> str | None:
 def _array(value: Any) -> Json:
     shape = tuple(value.shape)
     count = math.prod(shape)
-    if type(value).__name__ in ("Series", "DataFrame") or not hasattr(value, "reshape") and shape:
-        raise Unstorable(f"a {type(value).__module__}.{type(value).__qualname__} has no form in a row")
+    if type(value).__name__ in ("Series", "DataFrame") or (not hasattr(value, "reshape") and shape):
+        raise Unstorable(
+            f"a {type(value).__module__}.{type(value).__qualname__} has no form in a row"
+        )
     if hasattr(value, "detach"):  # torch: away from the graph, and from the GPU
         value = value.detach().cpu()
     if count == 1:
@@ -159,5 +163,3 @@ def _without_address(value: Any) -> str:
         kind = type(value)
         return f"{kind.__module__}.{kind.__qualname__}"
     return text
-
-

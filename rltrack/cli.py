@@ -55,9 +55,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"rltrack {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
-    def add(name: str, command: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
+    def add(
+        name: str, command: Callable[[argparse.Namespace], int], text: str
+    ) -> argparse.ArgumentParser:
         sub = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
-        sub.add_argument("--dir", help="folder of all projects (default: RLTRACK_DIR or ./rltrack-runs)")
+        sub.add_argument(
+            "--dir", help="folder of all projects (default: RLTRACK_DIR or ./rltrack-runs)"
+        )
         sub.set_defaults(command=command)
         return sub
 
@@ -70,8 +74,12 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument("--json", action="store_true", help="print JSON")
 
     ui = add("ui", _ui, "serve the dashboard")
-    ui.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    ui.add_argument("--port", type=int, default=7777, help="port to listen on (default: %(default)s)")
+    ui.add_argument(
+        "--host", default="127.0.0.1", help="address to listen on (default: %(default)s)"
+    )
+    ui.add_argument(
+        "--port", type=int, default=7777, help="port to listen on (default: %(default)s)"
+    )
     ui.add_argument("--open", action="store_true", help="open the page in the browser")
 
     demo = add("demo", _demo, "train PPO on CartPole with a few seeds and watch it in the browser")
@@ -79,7 +87,9 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument(
         "--timesteps", type=int, default=60_000, help="env steps of each run (default: %(default)s)"
     )
-    demo.add_argument("--port", type=int, default=7777, help="port of the page (default: %(default)s)")
+    demo.add_argument(
+        "--port", type=int, default=7777, help="port of the page (default: %(default)s)"
+    )
     demo.add_argument(
         "--no-stay", dest="stay", action="store_false", help="end once the training has ended"
     )
@@ -106,7 +116,14 @@ def _ls(options: argparse.Namespace) -> int:
     _print_table(
         ["NAME", "ID", "STATE", "STARTED", "STEPS", "SUMMARY"],
         [
-            [run.name, run.id, run.state, _ago(run.created_at), _count(run.lastHistoryStep), _brief(run.summary)]
+            [
+                run.name,
+                run.id,
+                run.state,
+                _ago(run.created_at),
+                _count(run.lastHistoryStep),
+                _brief(run.summary),
+            ]
             for run in runs
         ],
     )
@@ -196,9 +213,13 @@ def _find(api: Api, name: str) -> Run:
     if len(exact or found) == 1:
         return (exact or found)[0]
     if not found:
-        raise NotFoundError(f"no run with id or name {name!r} in {api.root}; `rltrack ls` lists projects")
+        raise NotFoundError(
+            f"no run with id or name {name!r} in {api.root}; `rltrack ls` lists projects"
+        )
     several = ", ".join(f"{run.project}/{run.id}" for run in found)
-    raise NotFoundError(f"{len(found)} runs are called {name!r}: {several}; say which by project/id")
+    raise NotFoundError(
+        f"{len(found)} runs are called {name!r}: {several}; say which by project/id"
+    )
 
 
 def _facts(run: Run) -> dict[str, Any]:
@@ -245,7 +266,9 @@ def _print_table(header: list[str], rows: list[list[object]]) -> None:
     texts = [header, *([str(cell) for cell in row] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
     for row in texts:
-        print("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())
+        print(
+            "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
+        )
 
 
 def _ago(seconds_since_epoch: float) -> str:
@@ -266,7 +289,9 @@ def _brief(summary: Any, most: int = 3) -> str:
     numbers = {
         key: value
         for key, value in dict(summary).items()
-        if isinstance(value, (int, float)) and not isinstance(value, bool) and not key.startswith("_")
+        if isinstance(value, (int, float))
+        and not isinstance(value, bool)
+        and not key.startswith("_")
     }
     chosen = [key for key in first if key in numbers] + [key for key in numbers if key not in first]
     return "  ".join(f"{key}={_text(numbers[key])}" for key in chosen[:most])

@@ -1,6 +1,6 @@
 """Everything that rltrack raises on purpose.
 
-    Error
+Error:
     ├── UsageError              the call was wrong: a bad id, project, tag, mode
     │   ├── NotInitializedError     log(), config… before init()
     │   └── RunFinishedError        log(), config… after finish()

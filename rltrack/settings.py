@@ -60,9 +60,7 @@ class Settings:
     silent: bool | None = _setting(
         None, "print nothing, not even warnings (default false)", wandb="WANDB_SILENT"
     )
-    quiet: bool | None = _setting(
-        None, "print warnings only (default false)", wandb="WANDB_QUIET"
-    )
+    quiet: bool | None = _setting(None, "print warnings only (default false)", wandb="WANDB_QUIET")
     strict: bool | None = _setting(
         None,
         "raise where a row would otherwise be kept with a warning: a step that goes backwards, a "
@@ -121,7 +119,9 @@ def from_mapping(values: Mapping[str, Any], source: str) -> Settings:
     """
     known = {field.name for field in dataclasses.fields(Settings)}
     if unknown := sorted(set(values) - known):
-        raise UsageError(f"{source}: no setting {unknown[0]!r}; there are {', '.join(sorted(known))}")
+        raise UsageError(
+            f"{source}: no setting {unknown[0]!r}; there are {', '.join(sorted(known))}"
+        )
     try:
         return Settings(**values)
     except UsageError as mistake:

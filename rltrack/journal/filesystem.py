@@ -9,8 +9,34 @@ from typing import Final
 #: Types in /proc/self/mountinfo where several hosts may see one file, or where a mapped store
 #: is not sure to reach it.
 NETWORK_TYPES: Final = frozenset(
-    "9p acfs afs beegfs ceph cifs coda fuse.ceph fuse.glusterfs fuse.juicefs fuse.s3fs fuse.sshfs "
-    "gfs gfs2 glusterfs gpfs lustre ncpfs nfs nfs4 ocfs2 orangefs panfs smb3 smbfs wekafs".split()
+    [
+        "9p",
+        "acfs",
+        "afs",
+        "beegfs",
+        "ceph",
+        "cifs",
+        "coda",
+        "fuse.ceph",
+        "fuse.glusterfs",
+        "fuse.juicefs",
+        "fuse.s3fs",
+        "fuse.sshfs",
+        "gfs",
+        "gfs2",
+        "glusterfs",
+        "gpfs",
+        "lustre",
+        "ncpfs",
+        "nfs",
+        "nfs4",
+        "ocfs2",
+        "orangefs",
+        "panfs",
+        "smb3",
+        "smbfs",
+        "wekafs",
+    ]
 )
 
 
@@ -36,7 +62,7 @@ def is_network_filesystem(folder: Path, mountinfo: Path = Path("/proc/self/mount
 
 
 def _unescape(field: str) -> str:
-    """mountinfo writes blanks in paths as octal: ``\\040``."""
+    r"""Mountinfo writes blanks in paths as octal: ``\040``."""
     for code, char in (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")):
         field = field.replace(code, char)
     return field

@@ -29,7 +29,6 @@ from rltrack.journal.format import (
     PREFIX_SIZE,
     ROW,
     Schema,
-    Segment,
     decode_body,
     decode_header,
     unpack_frame_head,
@@ -145,7 +144,9 @@ class _WriterReader:
                     missing = f"segments {self._number + 1} to {number - 1} before it are missing"
                     self._damage.append(Damage(segments[number], 0, 0, missing))
                 self._number = number
-                self._open = _SegmentReader(segments[number], self._writer, self._rows, self._damage)
+                self._open = _SegmentReader(
+                    segments[number], self._writer, self._rows, self._damage
+                )
             superseded = self._number < last
             try:
                 yield from self._open.poll(final=final or superseded)
@@ -200,7 +201,11 @@ class _SegmentReader:
             (length, _) = unpack_frame_head(head)
             if length == 0 and not final:
                 return  # the common end of a poll, so a window of zeros is not read for it
-            size = max(CHUNK_BYTES, length + FRAME_HEAD_SIZE) if length <= MAX_BODY_BYTES else CHUNK_BYTES
+            size = (
+                max(CHUNK_BYTES, length + FRAME_HEAD_SIZE)
+                if length <= MAX_BODY_BYTES
+                else CHUNK_BYTES
+            )
             if self._torn_at == self._offset:
                 size = length + FRAME_HEAD_SIZE
             items, consumed = self._split(os.pread(self._fd, size, self._offset))
@@ -236,7 +241,9 @@ class _SegmentReader:
             end = body + length
             if length < PREFIX_SIZE or end > size or crc32(view[body:end]) != checksum:
                 break
-            if data[body] == ROW and (schema := self._schemas.get(data[body + 2] | data[body + 3] << 8)):
+            if data[body] == ROW and (
+                schema := self._schemas.get(data[body + 2] | data[body + 3] << 8)
+            ):
                 end = self._rows_like(view, offset, schema)
                 count = (end - offset) // schema.frame_size
                 items.append(RowBlock(self._writer, self.rows, schema, count, view[offset:end]))
@@ -298,7 +305,9 @@ class _SegmentReader:
         self._torn_at = self._offset
         if self._written_behind(self._offset + claimed):
             lost = os.fstat(self._fd).st_size - self._offset
-            self._tell(self._offset, lost, f"the remaining {lost} bytes of the segment are unreadable")
+            self._tell(
+                self._offset, lost, f"the remaining {lost} bytes of the segment are unreadable"
+            )
             self._given_up = True
         return False
 

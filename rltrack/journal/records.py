@@ -8,9 +8,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 Scalar: TypeAlias = float | int | bool
-Json: TypeAlias = (
-    "None | bool | int | float | str | Sequence[Json] | Mapping[str, Json]"
-)
+Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
 
 
 class RowFlag(enum.IntFlag):
@@ -66,7 +64,7 @@ class SummaryChanged:
 
 @dataclass(frozen=True, slots=True)
 class RunChanged:
-    """Facts about the run itself: name, notes, tags, group, job_type, metadata…"""
+    """Facts about the run itself: name, notes, tags, group, job_type, metadata."""
 
     time_ns: int
     set: Mapping[str, Json]

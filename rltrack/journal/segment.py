@@ -100,8 +100,10 @@ class SegmentFile:
             self._map_from(self.size, size)
 
     def _map_from(self, offset: int, size: int) -> None:
-        """Map from the page of `offset` on. With no space for that, go on with plain writes,
-        which take only what they need."""
+        """Map from the page of `offset` on.
+
+        With no space for that, go on with plain writes, which take only what they need.
+        """
         base = offset - offset % mmap.ALLOCATIONGRANULARITY
         length = -(-(offset - base + size + len(ZEROS)) // WINDOW_BYTES) * WINDOW_BYTES
         try:

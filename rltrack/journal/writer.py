@@ -71,9 +71,7 @@ class _Layout(Schema):
         self.size = self.frame_size + len(ZEROS)
         self.buffer = bytearray(self.size)
         self.body = memoryview(self.buffer)[FRAME_HEAD_SIZE : self.frame_size]
-        struct.pack_into(
-            "<IIBBH", self.buffer, 0, len(self.body), 0, ROW, key[2], schema_id
-        )
+        struct.pack_into("<IIBBH", self.buffer, 0, len(self.body), 0, ROW, key[2], schema_id)
         self.pack_into = struct.Struct(f"<qq{kinds}").pack_into
         self.last_row = -1
 
@@ -141,10 +139,11 @@ class JournalWriter:
     # -- writing ---------------------------------------------------------------------------
 
     def write_row(self, values: Mapping[str, object], step: int, time_ns: int, flags: int) -> bool:
-        """Append a row of plain numbers; False if some value is not one, or the journal is
-        closed, and nothing is written.
+        """Append a row of plain numbers. The caller holds `lock`.
 
-        The caller holds `lock`.
+        Returns:
+            False if some value is no plain number, or the journal is closed: then nothing is
+            written.
         """
         if self._busy:  # a signal handler interrupted this very thread in here
             return self._defer_row(dict(values), step, time_ns, flags)

@@ -89,9 +89,7 @@ def test_a_wheel_built_from_the_sdist_has_the_page_and_both_top_level_folders(
     assert run_installed(wheel, tmp_path).is_relative_to(tmp_path / "site")
 
 
-def test_without_node_a_wheel_says_so_and_lacks_only_the_page(
-    source: Path, tmp_path: Path
-) -> None:
+def test_without_node_a_wheel_says_so_and_lacks_only_the_page(source: Path, tmp_path: Path) -> None:
     """A cluster's login node has no Node, and needs none to record."""
     shutil.rmtree(source / "rltrack" / "server" / "static", ignore_errors=True)
 

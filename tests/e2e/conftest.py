@@ -1,0 +1,88 @@
+"""A real browser and a real server, for tests of what a person sees."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+
+from rltrack.server.run import Background
+
+ARGUMENTS = [
+    "--no-sandbox",  # as root, as in CI, Chromium does not start with one
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+def missing(program: str, package: str) -> None:
+    """Skip on a user's machine; fail where everything has to be there."""
+    told = f"{program} is missing: install {package}"
+    if os.environ.get("CI") == "true":
+        pytest.fail(told)
+    pytest.skip(told)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium, headless."""
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium is None:
+        missing("chromium", "Debian's package chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page on which every console error, uncaught exception and foreign request is a failure."""
+    context = browser.new_context(viewport={"width": 1400, "height": 900})
+    page = context.new_page()
+    faults: list[str] = []
+
+    def on_console(message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            faults.append(f"{message.type}: {message.text}")
+
+    def on_request(request: Request) -> None:
+        if not request.url.startswith(("http://127.0.0.1:", "data:", "blob:")):
+            faults.append(f"request to {request.url}")
+
+    page.on("console", on_console)
+    page.on("pageerror", lambda error: faults.append(f"exception: {error}"))
+    page.on("request", on_request)
+    yield page
+    context.close()
+    expected = getattr(page, "expected_faults", ())
+    assert [fault for fault in faults if not any(part in fault for part in expected)] == []
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """The folder of all projects."""
+    return tmp_path / "rltrack-runs"
+
+
+@pytest.fixture
+def address(root: Path) -> Iterator[str]:
+    """The address of a dashboard of `root`."""
+    static = Path(__file__).parents[2] / "rltrack" / "server" / "static" / "index.html"
+    if not static.exists():
+        missing("the dashboard's page", "Node.js 20 and install rltrack again")
+    server = Background(root, host="127.0.0.1", port=0)
+    yield server.start()
+    server.stop()
+
+
+def expect_fault(page: Any, part: str) -> None:
+    """Let console errors that hold `part` pass: the test provokes them."""
+    page.expected_faults = (*getattr(page, "expected_faults", ()), part)
