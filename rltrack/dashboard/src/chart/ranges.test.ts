@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Curve } from "./curves";
-import { padded, settled, widened, xWithRoom, yExtent } from "./ranges";
+import { padded, SteadyRange, widened, xWithRoom, yExtent } from "./ranges";
 
 function curve(x: number[], y: number[], lo = y, hi = y): Curve {
   const [xs, ys, los, his] = [x, y, lo, hi].map((column) => Float64Array.from(column));
@@ -25,11 +25,17 @@ test("a flat line gets a height", () => {
   expect(padded([2, 2], true)).toEqual([1.5, 2.5]);
 });
 
-describe("settled", () => {
-  test("stays while the data is inside", () => expect(settled([0, 10], [1, 9], [0.5, 9.5])).toEqual([0, 10]));
-  test("grows when the data leaves", () => expect(settled([0, 10], [1, 11], [0, 12])).toEqual([0, 12]));
-  test("shrinks when the data fills little of it", () =>
-    expect(settled([0, 10], [1, 3], [0.5, 3.5])).toEqual([0.5, 3.5]));
+describe("SteadyRange", () => {
+  const shows = (wanted: [number, number], fitted: [number, number], why = "", live = true) => {
+    const range = new SteadyRange();
+    range.settle("", [0, 10], [0, 10], true);
+    return range.settle(why, wanted, fitted, live);
+  };
+  test("stays while the data is inside", () => expect(shows([1, 9], [0.5, 9.5])).toEqual([0, 10]));
+  test("grows when the data leaves", () => expect(shows([1, 11], [0, 12])).toEqual([0, 12]));
+  test("shrinks when the data fills little of it", () => expect(shows([1, 3], [0.5, 3.5])).toEqual([0.5, 3.5]));
+  test("follows when something else is shown", () => expect(shows([1, 9], [0.5, 9.5], "zoom")).toEqual([0.5, 9.5]));
+  test("fits exactly when nothing is live", () => expect(shows([1, 9], [0.5, 9.5], "", false)).toEqual([0.5, 9.5]));
 });
 
 test("a chart that grows has room on the right, one that is done has not", () => {

@@ -35,16 +35,27 @@ export function padded([low, high]: Range, log: boolean, air = 0.06): Range {
 }
 
 /**
- * The range to show when the data wants `wanted` and `shown` is on screen.
- *
- * It stays as it is until the data leaves it, or would fill less than two thirds:
- * points that come in live do not move the axes under the pointer.
+ * A range that stays where it is until the data leaves it, or would fill less than
+ * two thirds: points that come in live do not move the axes under the pointer.
  */
-export function settled(shown: Range | null, wanted: Range, grown: Range): Range {
-  if (shown === null) return grown;
-  const inside = wanted[0] >= shown[0] && wanted[1] <= shown[1];
-  const fills = wanted[1] - wanted[0] >= (2 / 3) * (shown[1] - shown[0]);
-  return inside && fills ? shown : grown;
+export class SteadyRange {
+  #shown: Range | null = null;
+  #why = "";
+
+  /** `why` names what else decides (runs, zoom): when it changes, so does the range. A chart at rest fits exactly. */
+  settle(why: string, wanted: Range, fitted: Range, live: boolean): Range {
+    const shown = this.#shown;
+    const keep =
+      live &&
+      shown !== null &&
+      why === this.#why &&
+      wanted[0] >= shown[0] &&
+      wanted[1] <= shown[1] &&
+      wanted[1] - wanted[0] >= (2 / 3) * (shown[1] - shown[0]);
+    this.#why = why;
+    this.#shown = keep ? shown : fitted;
+    return this.#shown;
+  }
 }
 
 /** The x range of a chart that may still grow: with room on the right, so that it seldom moves. */

@@ -1,0 +1,239 @@
+/** Draws the lines of a chart on its canvas. What was traced is kept until the data or the view changes. */
+
+import type { Curve } from "./curves";
+import { fitted, spread, type EndLabel } from "./labels";
+import { traceBand, traceLine, type Project } from "./path";
+import type { Range } from "./ranges";
+
+export interface Line {
+  run: string;
+  name: string;
+  colour: string;
+  dash: number[];
+  curve: Curve;
+  smoothed: Float64Array | null;
+  /** Whether to shade min to max. */
+  band: boolean;
+  /** The run ended before it was done: its line ends in a dot. */
+  stopped: boolean;
+}
+
+/** Where and how to draw; lengths in canvas pixels, `ratio` of them to a CSS pixel. */
+export interface Plot {
+  left: number;
+  top: number;
+  width: number;
+  height: number;
+  ratio: number;
+  x: Range;
+  y: Range;
+  log: boolean;
+  /** Room for names to the right of the plot; 0 for none. */
+  labelRoom: number;
+}
+
+export interface Look {
+  lit: string | null;
+  paper: string;
+  font: string;
+}
+
+interface Traced {
+  line: Path2D;
+  raw: Path2D | null;
+  band: Path2D | null;
+  alone: [number, number][];
+  end: { x: number; y: number; inside: boolean } | null;
+}
+
+const WIDTH = 1.6;
+const LIT_WIDTH = 2.4;
+const DIMMED = 0.18;
+export const LABEL_HEIGHT = 13;
+
+export class Painter {
+  #traced = new Map<string, Traced>();
+  #of: unknown[] = [];
+
+  paint(ctx: CanvasRenderingContext2D, plot: Plot, lines: Line[], look: Look): void {
+    this.#retrace(plot, lines);
+    const dim = (line: Line) => (look.lit === null || look.lit === line.run ? 1 : DIMMED);
+    // The lit line is drawn last, above the others.
+    const ordered = look.lit === null ? lines : [...lines].sort((a, b) => dim(a) - dim(b));
+
+    ctx.save();
+    ctx.beginPath();
+    ctx.rect(plot.left, plot.top - plot.ratio, plot.width + 2 * plot.ratio, plot.height + 2 * plot.ratio);
+    ctx.clip();
+    ctx.lineJoin = "round";
+    for (const line of ordered) this.#paintBand(ctx, line, dim(line));
+    for (const line of ordered) this.#paintLine(ctx, plot, line, look.lit === line.run, dim(line));
+    ctx.restore();
+
+    for (const line of ordered) {
+      paintMarks(ctx, plot, line, dim(line));
+      this.#paintDot(ctx, plot, line, look.paper, dim(line));
+    }
+    if (plot.labelRoom > 0) this.#paintLabels(ctx, plot, lines, look, dim);
+  }
+
+  #retrace(plot: Plot, lines: Line[]): void {
+    const { left, top, width, height, x, y, log } = plot;
+    const of = [left, top, width, height, ...x, ...y, log];
+    for (const { curve, smoothed, band } of lines) of.push(curve as never, smoothed as never, band);
+    if (of.length === this.#of.length && of.every((part, i) => part === this.#of[i])) return;
+    this.#of = of;
+    this.#traced = new Map(lines.map((line) => [line.run, trace(plot, line)]));
+  }
+
+  #paintBand(ctx: CanvasRenderingContext2D, line: Line, alpha: number): void {
+    const { band } = this.#traced.get(line.run)!;
+    if (!band) return;
+    ctx.globalAlpha = 0.13 * alpha;
+    ctx.fillStyle = line.colour;
+    ctx.fill(band);
+  }
+
+  #paintLine(ctx: CanvasRenderingContext2D, plot: Plot, line: Line, lit: boolean, alpha: number): void {
+    const traced = this.#traced.get(line.run)!;
+    ctx.strokeStyle = ctx.fillStyle = line.colour;
+    if (traced.raw) {
+      ctx.globalAlpha = 0.22 * alpha;
+      ctx.lineWidth = plot.ratio;
+      ctx.setLineDash([]);
+      ctx.stroke(traced.raw);
+    }
+    ctx.globalAlpha = alpha;
+    ctx.lineWidth = (lit ? LIT_WIDTH : WIDTH) * plot.ratio;
+    ctx.setLineDash(line.dash.map((length) => length * plot.ratio));
+    ctx.stroke(traced.line);
+    ctx.setLineDash([]);
+    for (const [x, y] of traced.alone) disc(ctx, x, y, 2 * plot.ratio);
+  }
+
+  #paintDot(ctx: CanvasRenderingContext2D, plot: Plot, line: Line, paper: string, alpha: number): void {
+    const { end } = this.#traced.get(line.run)!;
+    if (!line.stopped || !end?.inside) return;
+    ctx.globalAlpha = 1;
+    ctx.fillStyle = paper;
+    disc(ctx, end.x, end.y, 4.5 * plot.ratio);
+    ctx.globalAlpha = alpha;
+    ctx.fillStyle = line.colour;
+    disc(ctx, end.x, end.y, 3 * plot.ratio);
+  }
+
+  #paintLabels(
+    ctx: CanvasRenderingContext2D,
+    plot: Plot,
+    lines: Line[],
+    look: Look,
+    dim: (line: Line) => number,
+  ): void {
+    ctx.font = look.font;
+    ctx.textBaseline = "middle";
+    ctx.textAlign = "left";
+    const measure = (text: string) => ctx.measureText(text).width;
+    const room = plot.labelRoom - 8 * plot.ratio;
+    const labels: EndLabel[] = lines.flatMap(({ run, name }) => {
+      const end = this.#traced.get(run)!.end;
+      return end ? [{ run, text: fitted(name, room, measure), x: end.x + 7 * plot.ratio, y: end.y }] : [];
+    });
+    const half = (LABEL_HEIGHT / 2) * plot.ratio;
+    const byRun = new Map(lines.map((line) => [line.run, line]));
+    for (const label of spread(labels, 2 * half, plot.top + half, plot.top + plot.height - half)) {
+      const line = byRun.get(label.run)!;
+      ctx.globalAlpha = dim(line);
+      ctx.lineWidth = 3 * plot.ratio;
+      ctx.lineJoin = "round";
+      ctx.strokeStyle = look.paper;
+      ctx.strokeText(label.text, label.x, label.y);
+      ctx.fillStyle = line.colour;
+      ctx.fillText(label.text, label.x, label.y);
+    }
+    ctx.globalAlpha = 1;
+  }
+}
+
+export function projections(plot: Plot): { toX: Project; toY: Project } {
+  const perX = plot.width / (plot.x[1] - plot.x[0]);
+  const perY = plot.height / (plot.y[1] - plot.y[0]);
+  const bottom = plot.top + plot.height;
+  return {
+    toX: (x) => plot.left + (x - plot.x[0]) * perX,
+    toY: plot.log
+      ? (y) => (y > 0 ? bottom - (Math.log10(y) - plot.y[0]) * perY : NaN)
+      : (y) => bottom - (y - plot.y[0]) * perY,
+  };
+}
+
+function trace(plot: Plot, { curve, smoothed, band }: Line): Traced {
+  const { toX, toY } = projections(plot);
+  const drawn = smoothed ?? curve.y;
+  const line = new Path2D();
+  const alone = traceLine(line, curve.x, drawn, toX, toY);
+  const raw = smoothed ? new Path2D() : null;
+  if (raw) traceLine(raw, curve.x, curve.y, toX, toY);
+  const area = band ? new Path2D() : null;
+  if (area) traceBand(area, curve.x, curve.lo, curve.hi, toX, toY);
+  return { line, raw, band: area, alone, end: endOf(plot, curve.x, drawn, toX, toY) };
+}
+
+/** The last point that is on screen, and whether the line really ends there. */
+function endOf(plot: Plot, x: Float64Array, y: Float64Array, toX: Project, toY: Project): Traced["end"] {
+  for (let i = x.length - 1; i >= 0; i--) {
+    if (x[i]! > plot.x[1]) continue;
+    if (x[i]! < plot.x[0]) return null;
+    const py = toY(y[i]!);
+    if (!Number.isFinite(py)) continue;
+    return { x: toX(x[i]!), y: py, inside: i === x.length - 1 || !(x[i + 1]! > plot.x[1]) };
+  }
+  return null;
+}
+
+function disc(ctx: CanvasRenderingContext2D, x: number, y: number, radius: number): void {
+  ctx.beginPath();
+  ctx.arc(x, y, radius, 0, 2 * Math.PI);
+  ctx.fill();
+}
+
+/** NaN: a crossed circle on the axis. Infinities: triangles at the edge that they lie behind. */
+function paintMarks(ctx: CanvasRenderingContext2D, plot: Plot, { curve, colour }: Line, alpha: number): void {
+  const { toX } = projections(plot);
+  const size = 3.5 * plot.ratio;
+  const bottom = plot.top + plot.height;
+  ctx.globalAlpha = alpha;
+  ctx.strokeStyle = ctx.fillStyle = colour;
+  ctx.lineWidth = 1.25 * plot.ratio;
+  ctx.setLineDash([]);
+  eachApart(curve.nan, plot, toX, (x) => {
+    const d = size * Math.SQRT1_2;
+    ctx.beginPath();
+    ctx.arc(x, bottom, size, 0, 2 * Math.PI);
+    ctx.moveTo(x - d, bottom - d);
+    ctx.lineTo(x + d, bottom + d);
+    ctx.moveTo(x - d, bottom + d);
+    ctx.lineTo(x + d, bottom - d);
+    ctx.stroke();
+  });
+  const triangle = (x: number, tip: number, base: number) => {
+    ctx.beginPath();
+    ctx.moveTo(x, tip);
+    ctx.lineTo(x - size, base);
+    ctx.lineTo(x + size, base);
+    ctx.fill();
+  };
+  eachApart(curve.posInf, plot, toX, (x) => triangle(x, plot.top - size, plot.top + size));
+  eachApart(curve.negInf, plot, toX, (x) => triangle(x, bottom + size, bottom - size));
+  ctx.globalAlpha = 1;
+}
+
+/** A thousand NaN side by side need no thousand marks. */
+function eachApart(xs: number[], plot: Plot, toX: Project, mark: (x: number) => void): void {
+  let before = -Infinity;
+  for (const x of xs) {
+    const px = toX(x);
+    if (x < plot.x[0] || x > plot.x[1] || px - before < 4 * plot.ratio) continue;
+    before = px;
+    mark(px);
+  }
+}

@@ -1,0 +1,36 @@
+/** What the lines say at one x: the rows of the tooltip. */
+
+import { nearestIndex } from "./curves";
+import type { Line } from "./painter";
+
+export interface Reading {
+  run: string;
+  name: string;
+  colour: string;
+  /** As logged, or the mean of its bucket. */
+  value: number;
+  smoothed: number | null;
+  /** Where the line is drawn at this point. */
+  drawn: number;
+}
+
+/** Each run's point nearest to `x`, best first; a run that has none within its own span, or `reach` of it, is left out. */
+export function readingsAt(lines: Line[], x: number, reach: number): Reading[] {
+  const readings: Reading[] = [];
+  for (const { run, name, colour, curve, smoothed } of lines) {
+    const at = nearestIndex(curve.x, x);
+    if (at === null) continue;
+    if (x < curve.x[0]! - reach || x > curve.x[curve.x.length - 1]! + reach) continue;
+    const value = curve.told[at]!;
+    const drawn = smoothed ? smoothed[at]! : curve.y[at]!;
+    readings.push({ run, name, colour, value, smoothed: smoothed ? smoothed[at]! : null, drawn });
+  }
+  return readings.sort((a, b) => Number(Number.isNaN(a.value)) - Number(Number.isNaN(b.value)) || (a.value < b.value ? 1 : -1));
+}
+
+/** At most `most` rows, around the one of `run`. */
+export function shortened(readings: Reading[], run: string | null, most: number): Reading[] {
+  const at = Math.max(0, readings.findIndex((reading) => reading.run === run));
+  const first = Math.max(0, Math.min(at - Math.floor(most / 2), readings.length - most));
+  return readings.slice(first, first + most);
+}
