@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, Literal, NoReturn
+from typing import Any, Literal, NoReturn
 
 from rltrack._config import as_mapping
 from rltrack._names import (
@@ -126,6 +126,8 @@ def init(
     _watch_exit()
     if not (chosen.silent or chosen.quiet or run.disabled):
         say(f"recording {run.name} in {run.folder}")
+        if chosen.mode == "online":
+            say("no server is configured, so mode='online' records here and sends nothing")
         given_up = {"entity": entity, "anonymous": anonymous, "force": force, "magic": magic}
         if without_meaning := [
             argument for argument, value in given_up.items() if value is not None
