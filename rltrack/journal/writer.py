@@ -33,6 +33,7 @@ from rltrack.journal.format import (
     HEADER_SIZE,
     MAX_SCHEMAS,
     ROW,
+    SCHEMA,
     Schema,
     Segment,
     encode,
@@ -41,7 +42,7 @@ from rltrack.journal.format import (
     pack_checksum_into,
 )
 from rltrack.journal.process import this_process
-from rltrack.journal.records import Json, Record, Row, RowFlag, WriterOpened
+from rltrack.journal.records import Json, Noted, Record, Row, RowFlag, WriterOpened
 from rltrack.journal.segment import ZEROS, SegmentFile
 
 SEGMENT_BYTES: Final = 64 << 20
@@ -127,10 +128,12 @@ class JournalWriter:
         """Rows written by this process."""
         self.lost = 0
         """Records that the disk refused and the buffer had no room for."""
+        self._lost_noted = 0
         self._number = 0
         self._segment: SegmentFile | None = None
         self._busy = False
         self._deferred: deque[Callable[[], None]] = deque()
+        self._draining = False
         self._refused: deque[bytes] = deque()
         self._refused_bytes = 0
         self._retry_at = 0.0
@@ -172,8 +175,8 @@ class JournalWriter:
             if segment and segment.map:
                 segment.map[pos : pos + layout.size] = layout.buffer
                 segment.pos = pos + layout.frame_size
-            else:
-                self._store(bytes(layout.buffer[: layout.frame_size]))
+            elif not self._store(bytes(layout.buffer[: layout.frame_size])):
+                self.lost += 1
             layout.last_row = self.rows
             self.rows += 1
             return True
@@ -192,7 +195,8 @@ class JournalWriter:
             try:
                 data = encode(record)
                 self._make_room(len(data))
-                self._store(data)
+                if not self._store(data):
+                    self.lost += 1
                 if isinstance(record, Row):
                     self._remember_layouts()
                     self._remember(record)
@@ -209,22 +213,36 @@ class JournalWriter:
             return dict(self._latest)
 
     def _defer_row(self, values: dict[str, object], step: int, time_ns: int, flags: int) -> bool:
-        if self._kinds_of(tuple(map(type, values.values()))) is None:
+        """Have the row written when the interrupted write is through; False as by `write_row`."""
+        kinds = self._kinds_of(tuple(map(type, values.values())))
+        if kinds is None or not self._admit(tuple(values)):
             return False
+        numbers = struct.Struct(f"<q{kinds}")
+        try:
+            # Packed now, so that nothing is found amiss when it is too late to say so.
+            _, *exact = numbers.unpack(numbers.pack(step, *values.values()))
+        except (struct.error, OverflowError):
+            return False
+        row = dict(zip(values, exact, strict=True))
 
         def write() -> None:
             with self.lock:
-                written = self.write_row(values, step, time_ns, flags)
-            if not written:
-                numbers = {name: float(value) for name, value in values.items()}  # type: ignore[arg-type]
-                self.write(Row(step, time_ns, numbers, RowFlag(flags)))
+                written = self.write_row(row, step, time_ns, flags)
+            if not written:  # this segment has more schemas than it can count
+                self.write(Row(step, time_ns, row, RowFlag(flags)))
 
         self._deferred.append(write)
         return True
 
     def _run_deferred(self) -> None:
-        while self._deferred:
-            self._deferred.popleft()()
+        if self._draining:  # each write in here ends in here again: no deeper than this
+            return
+        self._draining = True
+        try:
+            while self._deferred:
+                self._deferred.popleft()()
+        finally:
+            self._draining = False
 
     # -- layouts ---------------------------------------------------------------------------
 
@@ -242,7 +260,8 @@ class JournalWriter:
         if kinds is None or not self._admit(keys):
             return None
         if len(self._layouts) >= MAX_SCHEMAS:
-            self._roll()
+            if not self._refused:  # as in `_make_room`
+                self._roll()
             if len(self._layouts) >= MAX_SCHEMAS:
                 return None
         layout = _Layout(len(self._layouts), key, kinds)
@@ -250,7 +269,8 @@ class JournalWriter:
         self._make_room(len(data) + layout.size)
         if self._number != number:  # a new segment began, which counts its schemas from 0
             return self._prepare(key)
-        self._store(data)
+        if not self._store(data):  # rows that nobody could name must not be written
+            return None
         self._layouts[key] = layout
         return layout
 
@@ -279,6 +299,7 @@ class JournalWriter:
         fresh = SegmentFile(path, encode_header(head), mapped=self._mapped)
         self._remember_layouts()
         if self._segment is not None:
+            self._bring_back()
             self._segment.close()
         self._segment, self._number, self._layouts = fresh, head.number, {}
         self._layout = None
@@ -309,20 +330,24 @@ class JournalWriter:
             self._roll()
         self._segment.grow(size)
 
-    def _store(self, data: bytes) -> None:
-        """Put a frame behind the last one: into the segment, or into the buffer if that refuses."""
+    def _store(self, data: bytes) -> bool:
+        """Put a frame behind the last one: into the segment, or into the buffer if that refuses.
+
+        Returns:
+            False if neither took it.
+        """
         if self._segment is not None and not self._refused:
             try:
                 self._segment.append(data)
-                return
+                return True
             except OSError as refusal:
                 self._trouble(refusal)
         # Only plain writes are refused, so as long as something waits there is no map: see `write_row`.
         if self._refused_bytes + len(data) > self._buffer_bytes:
-            self.lost += 1
-        else:
-            self._refused.append(data)
-            self._refused_bytes += len(data)
+            return False
+        self._refused.append(data)
+        self._refused_bytes += len(data)
+        return True
 
     # -- when the disk says no -------------------------------------------------------------
 
@@ -334,18 +359,22 @@ class JournalWriter:
             while self._refused:
                 self._segment.append(self._refused[0])
                 self._refused_bytes -= len(self._refused.popleft())
+            if lost := self.lost - self._lost_noted:
+                told = f"{lost} records are lost: the disk refused them and the buffer was full"
+                self._segment.append(encode(Noted(self._clock(), "warning", told, lost)))
+                self._lost_noted = self.lost
         except OSError:
             self._retry_at = time.monotonic() + RETRY_S
 
     def _trouble(self, refusal: OSError) -> None:
         self._retry_at = time.monotonic() + RETRY_S
         if not self._told:
-            self._told = True
             reason = os.strerror(refusal.errno) if refusal.errno else str(refusal)
             self._on_trouble(
                 f"the journal in {self.folder} cannot grow ({reason}); rows are kept in memory, "
                 f"up to {self._buffer_bytes >> 20} MiB, and written as soon as that works again"
             )
+            self._told = True  # not if that raised: what is refused in strict mode raises each time
 
     # -- safety, end and forks -------------------------------------------------------------
 
@@ -381,17 +410,23 @@ class JournalWriter:
     def close(self) -> None:
         """Write what is left, cut the segment to its size, and make it safe. May be called again."""
         with self.lock:
+            if self._busy:  # a signal handler ends the run in the middle of a write
+                self._deferred.append(self.close)
+                return
             if self._closed:
                 return
             self._remember_layouts()
-            if self._segment is not None:
-                self._bring_back()
-                self._retry(now=True)
-                self._segment.close()
-            self._closed = True
-            self._segment = None
-            self.lost += len(self._refused)
-            _writers.discard(self)
+            try:
+                if self._segment is not None:
+                    self._bring_back()
+                    self._retry(now=True)
+            finally:
+                self._closed = True
+                if self._segment is not None:
+                    self._segment.close()
+                self._segment = None
+                self.lost += sum(data[FRAME_HEAD_SIZE] != SCHEMA for data in self._refused)
+                _writers.discard(self)
 
     def _after_fork_in_child(self) -> None:
         """The segment is the parent's: leave it, and be a new writer at the next write."""
