@@ -60,6 +60,8 @@ PREFIX_SIZE: Final = _PREFIX.size
 ROW: Final = 1
 SCHEMA: Final = 2
 VALUES: Final = 3  # a row that no schema can hold: strings, None, nested, media
+#: What a value of a row may be: float64, int64, bool.
+KINDS: Final = "dq?"
 _TYPES: Final[dict[int, type[Any]]] = {
     10: WriterOpened,
     11: ConfigChanged,
@@ -70,11 +72,14 @@ _TYPES: Final[dict[int, type[Any]]] = {
     16: Noted,
     17: Finished,
 }
+_KNOWN: Final = frozenset({ROW, SCHEMA, VALUES, *_TYPES})
 _CODES: Final = {kind: code for code, kind in _TYPES.items()}
 _FIELDS: Final = {
     kind: frozenset(field.name for field in dataclasses.fields(kind)) - {"time_ns"}
     for kind in _CODES
 }
+
+_FLAGS: Final = int(RowFlag.EXPLICIT | RowFlag.POINT | RowFlag.SYSTEM)
 
 pack_frame_head = _FRAME.pack
 #: Set the checksum of a frame: at its offset + 4.
@@ -128,7 +133,8 @@ def decode_header(data: bytes) -> Segment:
         )
     if size != HEADER_SIZE or _CRC.unpack_from(data, HEADER_SIZE - 4)[0] != crc32(data[:60]):
         raise DamageError("a segment's header fails its checksum")
-    return Segment(writer.rstrip(b"\0").decode("ascii"), number, first_row, started_ns)
+    name = writer.rstrip(b"\0").decode("ascii", "replace")
+    return Segment(name, number, first_row, started_ns)
 
 
 class Schema:
@@ -195,20 +201,41 @@ def decode_body(body: bytes, schemas: Mapping[int, Schema]) -> Record | Schema |
     try:
         code, flags, schema_id, step, time_ns = unpack_prefix(body)
         if code == ROW:
-            return schemas[schema_id].row(body)
+            return _schema_of(body, schema_id, schemas).row(body)
         if code == SCHEMA:
-            payload = _load(body)
-            return Schema(schema_id, payload["keys"], payload["kinds"])
+            return _decode_schema(schema_id, _load(body))
         if code == VALUES:
-            return Row(step, time_ns, _load(body), RowFlag(flags))
+            return Row(step, time_ns, dict(_load(body)), RowFlag(flags))
         kind = _TYPES.get(code)
         if kind is None:
             return None
         fields = {k: v for k, v in _load(body).items() if k in _FIELDS[kind]}
         record: Record = kind(time_ns=time_ns, **fields)
         return record
-    except (struct.error, KeyError, ValueError, TypeError) as cause:
+    except (struct.error, LookupError, ValueError, TypeError, AttributeError) as cause:
         raise DamageError(f"a record cannot be understood: {cause}") from cause
+
+
+def _schema_of(body: bytes, schema_id: int, schemas: Mapping[int, Schema]) -> Schema:
+    schema = schemas.get(schema_id)
+    if schema is None:
+        raise DamageError(
+            f"rows cannot be read: schema {schema_id}, which names their keys, is lost"
+        )
+    if schema.frame_size != FRAME_HEAD_SIZE + len(body):
+        raise DamageError(f"rows of schema {schema_id} are not of its size")
+    return schema
+
+
+def _decode_schema(schema_id: int, payload: dict[str, Any]) -> Schema:
+    keys, kinds = payload["keys"], payload["kinds"]
+    if (
+        len(keys) != len(kinds)
+        or set(kinds) - set(KINDS)
+        or not all(isinstance(k, str) for k in keys)
+    ):
+        raise ValueError(f"schema {schema_id} does not name each value once")
+    return Schema(schema_id, keys, kinds)
 
 
 def decode(data: bytes) -> Iterator[Record]:
@@ -238,6 +265,16 @@ def whole_frame(data: bytes | memoryview, offset: int) -> int | None:
     if not PREFIX_SIZE <= length <= MAX_BODY_BYTES or end > len(data):
         return None
     return end if crc32(data[start:end]) == checksum else None
+
+
+def may_be_frame(data: bytes, offset: int) -> bool:
+    """Whether a frame of this version may begin there: cheap, where `whole_frame` adds up bytes."""
+    body = offset + FRAME_HEAD_SIZE
+    if body + PREFIX_SIZE > len(data):
+        return False
+    (length, _) = unpack_frame_head(data, offset)
+    fits = PREFIX_SIZE <= length <= len(data) - body
+    return fits and data[body] in _KNOWN and data[body + 1] <= _FLAGS
 
 
 def _dump(payload: object) -> bytes:

@@ -16,21 +16,22 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, TypeAlias
 from zlib import crc32
 
-from rltrack.errors import DamageError, JournalError
+from rltrack.errors import DamageError, FormatVersionError, JournalError
 from rltrack.journal.format import (
     FRAME_HEAD_SIZE,
     HEADER_SIZE,
-    MAX_BODY_BYTES,
     PREFIX_SIZE,
     ROW,
+    VALUES,
     Schema,
     decode_body,
     decode_header,
+    may_be_frame,
     unpack_frame_head,
     whole_frame,
 )
@@ -38,8 +39,10 @@ from rltrack.journal.records import Record, Row
 
 SUFFIX: Final = ".rlj"
 CHUNK_BYTES: Final = 4 << 20
-#: How far behind a bad frame a whole one is looked for, before the rest of the segment is given up.
+#: At how many bytes behind a bad frame a whole one may begin; zeros, passed in no time, not counted.
 RESYNC_BYTES: Final = 1 << 20
+#: How much is read to find it whole.
+RESYNC_WINDOW_BYTES: Final = 64 << 20
 
 _NAME: Final = re.compile(r"(?P<writer>[0-9A-Za-z_]{1,16})-(?P<number>\d{6,})\.rlj")
 _WRITTEN: Final = re.compile(rb"[^\0]")
@@ -176,7 +179,9 @@ class _SegmentReader:
         self._offset = 0
         self._schemas: dict[int, Schema] = {}
         self._torn_at = -1
+        self._bad_header = b""
         self._given_up = False
+        self._told: dict[str, int] = {}  # where in `damage` a message stands
 
     def close(self) -> None:
         if self._fd >= 0:
@@ -196,39 +201,61 @@ class _SegmentReader:
             return
         while True:
             head = os.pread(self._fd, FRAME_HEAD_SIZE, self._offset)
-            if len(head) < FRAME_HEAD_SIZE:
+            (length, _) = unpack_frame_head(head) if len(head) == FRAME_HEAD_SIZE else (0, 0)
+            # The common end of a poll, so a window of zeros is not read for it.
+            if len(head) < FRAME_HEAD_SIZE or (length == 0 and not final):
+                if self._reopened():
+                    continue
                 return
-            (length, _) = unpack_frame_head(head)
-            if length == 0 and not final:
-                return  # the common end of a poll, so a window of zeros is not read for it
-            size = (
-                max(CHUNK_BYTES, length + FRAME_HEAD_SIZE)
-                if length <= MAX_BODY_BYTES
-                else CHUNK_BYTES
-            )
-            if self._torn_at == self._offset:
-                size = length + FRAME_HEAD_SIZE
+            size = length + FRAME_HEAD_SIZE
+            if self._torn_at != self._offset:
+                size = max(CHUNK_BYTES, size)
+            if size > CHUNK_BYTES:  # a damaged length may claim gigabytes
+                size = min(size, self._left())
             items, consumed = self._split(os.pread(self._fd, size, self._offset))
-            yield from items
             self._offset += consumed
+            yield from items
             if not consumed and not self._resync(final=final):
                 return
 
     def _begin(self, *, final: bool) -> bool:
         if self._fd < 0:
             self._fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
-        head = os.pread(self._fd, HEADER_SIZE, 0)
-        # A new file is empty, then full of zeros, for a moment; one that stayed so held nothing.
-        if len(head) < HEADER_SIZE or not head.strip(b"\0"):
-            if final and head.strip(b"\0"):
-                raise DamageError("it is cut within its header")
+        header = os.pread(self._fd, HEADER_SIZE, 0)
+        if len(header) < HEADER_SIZE:
             return False
-        first_row = decode_header(head).first_row
+        try:
+            first_row = decode_header(header).first_row
+        except FormatVersionError:
+            raise
+        except JournalError as cause:
+            # A header is not there all at once: it counts as bad if it stays so, and had frames.
+            stays, self._bad_header = final or header == self._bad_header, header
+            if not stays or not self._written_behind(HEADER_SIZE):
+                return False
+            self._tell(0, HEADER_SIZE, f"{cause}; what follows is read all the same")
+            first_row = self.rows
         self._offset = HEADER_SIZE
         if first_row > self.rows:
             self._tell(HEADER_SIZE, 0, f"{first_row - self.rows} rows before this segment are lost")
-        self.rows = first_row
+        # Fewer are possible too: a row whose writing was broken off may be there, but not counted.
+        self.rows = max(first_row, self.rows)
         return True
+
+    def _reopened(self) -> bool:
+        """Whether the file was removed, and is back: the writer goes on in a copy of it."""
+        if os.fstat(self._fd).st_nlink:
+            return False
+        try:
+            fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return False
+        os.close(self._fd)
+        self._fd = fd
+        return True
+
+    def _left(self) -> int:
+        return os.fstat(self._fd).st_size - self._offset
 
     def _split(self, data: bytes) -> tuple[list[Item], int]:
         """The records of the whole frames at the head of `data`, and how many bytes they take."""
@@ -241,9 +268,8 @@ class _SegmentReader:
             end = body + length
             if length < PREFIX_SIZE or end > size or crc32(view[body:end]) != checksum:
                 break
-            if data[body] == ROW and (
-                schema := self._schemas.get(data[body + 2] | data[body + 3] << 8)
-            ):
+            schema = self._schemas.get(data[body + 2] | data[body + 3] << 8)
+            if data[body] == ROW and schema and schema.frame_size == end - offset:
                 end = self._rows_like(view, offset, schema)
                 count = (end - offset) // schema.frame_size
                 items.append(RowBlock(self._writer, self.rows, schema, count, view[offset:end]))
@@ -279,7 +305,8 @@ class _SegmentReader:
         try:
             record = decode_body(body, self._schemas)
         except DamageError as cause:
-            self._tell(offset, len(body) + FRAME_HEAD_SIZE, str(cause))
+            self._tell(offset, len(body) + FRAME_HEAD_SIZE, str(cause), once=True)
+            self.rows += body[0] in (ROW, VALUES)
             return
         if isinstance(record, Schema):
             self._schemas[record.id] = record
@@ -290,32 +317,49 @@ class _SegmentReader:
     def _resync(self, *, final: bool) -> bool:
         """Go behind a frame that is not whole, if something whole follows; say what was lost."""
         # Once more from the file: a live frame may have become whole since it was read.
-        data = os.pread(self._fd, max(RESYNC_BYTES, self._claimed_bytes()), self._offset)
-        if len(data) < FRAME_HEAD_SIZE or whole_frame(data, 0) is not None:
-            return len(data) >= FRAME_HEAD_SIZE
+        if self._whole_here():
+            return True
         if self._torn_at == self._offset and not final:
             return False
-        (length, _) = unpack_frame_head(data)
-        claimed = min(FRAME_HEAD_SIZE + length, os.fstat(self._fd).st_size - self._offset)
-        found = _next_whole_frame(data, claimed)
+        left = self._left()
+        data = os.pread(self._fd, min(left, RESYNC_WINDOW_BYTES), self._offset)
+        if len(data) < FRAME_HEAD_SIZE:
+            return False
+        claimed = min(FRAME_HEAD_SIZE + unpack_frame_head(data)[0], left)
+        found = self._next_whole(data, claimed)
         if found is not None:
-            self._tell(self._offset, found, f"{found} bytes fail their checksum and are lost")
-            self._offset += found
+            # A frame is stored before those behind it, but one read is not one moment: only now,
+            # with a later frame seen whole, is this one either whole or bad.
+            if not self._whole_here():
+                self._tell(self._offset, found, f"{found} bytes fail their checksum and are lost")
+                self._offset += found
             return True
         self._torn_at = self._offset
         if self._written_behind(self._offset + claimed):
-            lost = os.fstat(self._fd).st_size - self._offset
             self._tell(
-                self._offset, lost, f"the remaining {lost} bytes of the segment are unreadable"
+                self._offset, left, f"the remaining {left} bytes of the segment are unreadable"
             )
             self._given_up = True
         return False
 
-    def _claimed_bytes(self) -> int:
-        """How long the frame at the offset says that it is; 0 if no frame is that long."""
+    def _whole_here(self) -> bool:
+        """Whether a whole frame begins at the offset."""
         head = os.pread(self._fd, FRAME_HEAD_SIZE, self._offset)
-        length = unpack_frame_head(head)[0] if len(head) == FRAME_HEAD_SIZE else 0
-        return length + FRAME_HEAD_SIZE if length <= MAX_BODY_BYTES else 0
+        size = unpack_frame_head(head)[0] + FRAME_HEAD_SIZE if len(head) == FRAME_HEAD_SIZE else 0
+        return 0 < size <= self._left() and (
+            whole_frame(os.pread(self._fd, size, self._offset), 0) is not None
+        )
+
+    def _next_whole(self, data: bytes, claimed: int) -> int | None:
+        """Where the next whole frame begins behind the bad one at the head of `data`."""
+        if claimed <= len(data) - FRAME_HEAD_SIZE:
+            if whole_frame(data, claimed) is not None:
+                return claimed
+        else:  # the bad frame is longer than the window, or takes all that is left
+            behind = os.pread(self._fd, RESYNC_WINDOW_BYTES, self._offset + claimed)
+            if whole_frame(behind, 0) is not None:
+                return claimed
+        return _next_whole_frame(data)
 
     def _written_behind(self, offset: int) -> bool:
         """Whether anything but zeros follows: a torn tail has nothing behind it."""
@@ -325,19 +369,24 @@ class _SegmentReader:
             offset += len(chunk)
         return False
 
-    def _tell(self, offset: int, lost_bytes: int, message: str) -> None:
-        self._damage.append(Damage(self.path, offset, lost_bytes, message))
+    def _tell(self, offset: int, lost_bytes: int, message: str, *, once: bool = False) -> None:
+        """Record damage; `once`: of one message, add up what it lost, since a million may follow."""
+        known = self._told.setdefault(message, len(self._damage))
+        if once and known < len(self._damage):
+            first = self._damage[known]
+            self._damage[known] = replace(first, lost_bytes=first.lost_bytes + lost_bytes)
+        else:
+            self._damage.append(Damage(self.path, offset, lost_bytes, message))
 
 
-def _next_whole_frame(data: bytes, claimed: int) -> int | None:
-    """Where the next whole frame begins: where the bad one claims to end, or at any byte behind."""
-    if 0 < claimed < len(data) and whole_frame(data, claimed) is not None:
-        return claimed
-    offset = 1
-    while written := _WRITTEN.search(data, offset):
-        # The first byte of a frame is the low byte of its length, which may be 0 itself.
-        for start in range(max(offset, written.start() - 1), written.start() + 1):
-            if whole_frame(data, start) is not None:
+def _next_whole_frame(data: bytes) -> int | None:
+    """Where the first whole frame behind the first byte begins."""
+    offset, tries = 1, 0
+    while tries < RESYNC_BYTES and (written := _WRITTEN.search(data, offset)):
+        # The first byte of a frame is the low byte of its length, and the lowest three may be 0.
+        for start in range(max(offset, written.start() - 3), written.start() + 1):
+            if may_be_frame(data, start) and whole_frame(data, start) is not None:
                 return start
         offset = written.start() + 1
+        tries += 1
     return None
