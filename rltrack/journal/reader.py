@@ -352,14 +352,12 @@ class _SegmentReader:
 
     def _next_whole(self, data: bytes, claimed: int) -> int | None:
         """Where the next whole frame begins behind the bad one at the head of `data`."""
-        if claimed <= len(data) - FRAME_HEAD_SIZE:
-            if whole_frame(data, claimed) is not None:
-                return claimed
-        else:  # the bad frame is longer than the window, or takes all that is left
+        # Where the bad one says that it ends is no good guess: its length may be what is bad.
+        found = _next_whole_frame(data)
+        if found is None and claimed < self._left():  # it may be longer than what was searched
             behind = os.pread(self._fd, RESYNC_WINDOW_BYTES, self._offset + claimed)
-            if whole_frame(behind, 0) is not None:
-                return claimed
-        return _next_whole_frame(data)
+            return claimed if whole_frame(behind, 0) is not None else None
+        return found
 
     def _written_behind(self, offset: int) -> bool:
         """Whether anything but zeros follows: a torn tail has nothing behind it."""
