@@ -1,0 +1,123 @@
+"""What the server says of projects, runs and media, as JSON that every browser reads."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import math
+import time
+from typing import Any, Final
+from urllib.parse import quote
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from rltrack.store.media import MediaItem, media_of
+from rltrack.store.project import Project, ProjectOverview
+from rltrack.store.run import RunReader
+
+_WORTH_COMPRESSING_BYTES: Final = 1024
+_FACTS: Final = ("caption", "fps", "width", "height", "frames", "bytes")
+
+
+class Refusal(Exception):
+    """A request that cannot be answered: what was asked and found, and what to do next."""
+
+    def __init__(self, status: int, error: str, hint: str) -> None:
+        super().__init__(error)
+        self.status = status
+        self.error = error
+        self.hint = hint
+
+
+def json_answer(request: Request, body: object, status: int = 200) -> Response:
+    """JSON without NaN and Infinity tokens, compressed where that is wanted and worth it."""
+    data = json.dumps(finite(body), separators=(",", ":"), allow_nan=False).encode()
+    headers = {"cache-control": "no-store"}
+    if len(data) >= _WORTH_COMPRESSING_BYTES:
+        headers["vary"] = "accept-encoding"
+        if "gzip" in request.headers.get("accept-encoding", ""):
+            headers["content-encoding"] = "gzip"
+            data = gzip.compress(data, compresslevel=1, mtime=0)
+    return Response(data, status, headers, "application/json")
+
+
+def finite(value: object) -> object:
+    """`value` with "NaN", "Infinity" and "-Infinity" for floats that JSON does not have."""
+    if isinstance(value, float):
+        if math.isfinite(value):
+            return value
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    if isinstance(value, dict):
+        return {str(key): finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [finite(item) for item in value]
+    return value
+
+
+def describe_project(project: ProjectOverview) -> dict[str, Any]:
+    """One line of the list of projects."""
+    return {
+        "name": project.name,
+        "run_count": project.run_count,
+        "states": project.states,
+        "last_activity": project.last_activity,
+    }
+
+
+def describe_run(project: Project, run: RunReader) -> dict[str, Any]:
+    """One line of the list of runs."""
+    digest = run.digest()
+    end = digest.ended_at if digest.ended_at is not None else time.time()
+    return {
+        "id": digest.id,
+        "name": digest.name,
+        "state": digest.state,
+        "created_at": digest.created_at,
+        "ended_at": digest.ended_at,
+        "duration_s": max(0.0, end - digest.created_at),
+        "heartbeat_at": digest.heartbeat_at,
+        "host": digest.host,
+        "group": digest.group,
+        "job_type": digest.job_type,
+        "tags": digest.tags,
+        "notes": digest.notes,
+        "slot": project.slot(run.id),
+        "last_step": digest.last_step,
+        "row_count": digest.row_count,
+        "incomplete": digest.lost_rows,
+        "damage": digest.damage,
+        "config": digest.config,
+        "summary": digest.summary,
+        "metrics": digest.metrics,
+    }
+
+
+def describe_whole_run(project: Project, run: RunReader) -> dict[str, Any]:
+    """One run, with all that its page shows."""
+    return describe_run(project, run) | {
+        "metadata": run.metadata(),
+        "media": [_describe_media(project.name, run.id, item) for item in media_of(run)],
+        "events": [
+            {
+                "time": note.time_ns / 1e9,
+                "level": "info" if note.level == "info" else "warning",
+                "message": note.message,
+            }
+            for note in run.notes()
+        ],
+    }
+
+
+def _describe_media(project: str, run_id: str, item: MediaItem) -> dict[str, Any]:
+    place = f"/api/projects/{quote(project, safe='')}/runs/{quote(run_id, safe='')}"
+    return {
+        "key": item.key,
+        "kind": item.kind,
+        "step": item.step,
+        "global_step": item.global_step,
+        "time": item.time,
+        "url": f"{place}/media/{quote(item.path)}" if item.state == "ready" else None,
+        "state": item.state,
+        "error": item.error,
+    } | {name: item.facts.get(name) for name in _FACTS}

@@ -1,0 +1,320 @@
+"""The routes of the dashboard.
+
+Each endpoint that reads files is a plain function, which Starlette runs in a thread: so one
+that takes long does not hold up the streams.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any, Final
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from rltrack._version import __version__
+from rltrack.errors import NotFoundError, UsageError
+from rltrack.server.answers import (
+    Refusal,
+    describe_project,
+    describe_run,
+    describe_whole_run,
+    json_answer,
+)
+from rltrack.server.changes import LOOK_S, Watch
+from rltrack.server.frame import encode_panels
+from rltrack.server.guard import MEDIA_POLICY, Guard
+from rltrack.server.page import STATIC, page_answer
+from rltrack.store.media import file_inside
+from rltrack.store.panel import AUTO, Panel, panel
+from rltrack.store.project import Catalog, Project
+from rltrack.store.run import RunReader
+from rltrack.store.series import MAX_X
+from rltrack.store.thin import MIN_BUCKETS
+
+MAX_PANELS: Final = 100
+MAX_RUNS: Final = 100
+MAX_BUCKETS: Final = 10_000
+_MAX_BODY_BYTES: Final = 4 << 20
+#: The list of projects is looked at less often than a project: it reads every project's folder.
+_PROJECTS_LOOK_S: Final = 5 * LOOK_S
+
+
+def create_app(root: Path, *, host: str = "127.0.0.1", static: Path = STATIC) -> Starlette:
+    """The dashboard of a folder, as an ASGI application.
+
+    Args:
+        root: the folder of all projects.
+        host: the address that the server listens on; see `Guard`.
+        static: the built page.
+    """
+    site = _Site(Catalog(root), static)
+    one = "/api/projects/{project}"
+    app = Starlette(
+        routes=[
+            Route("/api/meta", site.meta),
+            Route("/api/changes", site.all_changes),
+            Route("/api/projects", site.projects),
+            Route(f"{one}/runs", site.runs),
+            Route(f"{one}/runs/{{run}}", site.run),
+            Route(f"{one}/runs/{{run}}/media/{{path:path}}", site.media),
+            Route(f"{one}/series", site.series, methods=["POST"]),
+            Route(f"{one}/changes", site.changes),
+            Route("/api/{path:path}", site.unknown),
+            Route("/{path:path}", site.page),
+        ],
+        middleware=[Middleware(Guard, host=host)],
+        exception_handlers={
+            Refusal: _refusal_answer,
+            NotFoundError: _not_found_answer,
+            UsageError: _not_found_answer,
+            HTTPException: _http_answer,
+            Exception: _fault_answer,
+        },
+    )
+    app.state.close_streams = site.close
+    return app
+
+
+class _Site:
+    """The endpoints, and what they share."""
+
+    def __init__(self, catalog: Catalog, static: Path) -> None:
+        self._catalog = catalog
+        self._static = static
+        self._watches: dict[str | None, Watch] = {}
+
+    def meta(self, request: Request) -> Response:
+        root = str(self._catalog.root.absolute())
+        return json_answer(request, {"version": __version__, "root": root})
+
+    def projects(self, request: Request) -> Response:
+        found = [describe_project(project) for project in self._catalog.overviews()]
+        return json_answer(request, {"projects": found})
+
+    def runs(self, request: Request) -> Response:
+        project = self._project(request)
+        since = _version(request.query_params.get("since"))
+        project.refresh()
+        version, runs, removed = project.changed_since(since)
+        return json_answer(
+            request,
+            {
+                "project": project.name,
+                "version": version,
+                "removed": removed,
+                "runs": [describe_run(project, run) for run in runs],
+                "metrics": [
+                    {"key": metric.key, "x": metric.x, "run_count": metric.run_count}
+                    for metric in project.metrics()
+                ],
+            },
+        )
+
+    def run(self, request: Request) -> Response:
+        project, run = self._run(request)
+        return json_answer(request, describe_whole_run(project, run))
+
+    def media(self, request: Request) -> Response:
+        _, run = self._run(request)
+        path = request.path_params["path"]
+        file = file_inside(run.folder.media, path)
+        if file is None:
+            raise Refusal(
+                404,
+                f"run {run.id!r} has no media file {path!r}",
+                "its page lists those that are there",
+            )
+        # A name holds random bits: another file never takes its place.
+        headers = {
+            "cache-control": "private, max-age=31536000, immutable",
+            "content-security-policy": MEDIA_POLICY,
+        }
+        return FileResponse(file, headers=headers)
+
+    async def series(self, request: Request) -> Response:
+        asked = _asked_panels(await _body(request))
+        name = request.path_params["project"]
+
+        def answer() -> bytes:
+            project = self._catalog.project(name)
+            runs = project.find({run_id for one in asked for run_id in one["runs"]})
+            return encode_panels([_panel(one, runs) for one in asked])
+
+        body = await run_in_threadpool(answer)
+        return Response(body, 200, {"cache-control": "no-store"}, "application/octet-stream")
+
+    async def changes(self, request: Request) -> Response:
+        project = await run_in_threadpool(self._project, request)
+
+        async def look() -> int:
+            return await run_in_threadpool(project.refresh)
+
+        async def tell(known: int) -> tuple[int, dict[str, object]]:
+            version, runs, removed = await run_in_threadpool(project.changed_since, known)
+            return version, {"version": version, "runs": [run.id for run in runs] + removed}
+
+        if project.name not in self._watches:
+            self._watches[project.name] = Watch(look, tell)
+        return _stream(self._watches[project.name])
+
+    async def all_changes(self, request: Request) -> Response:
+        async def look() -> int:
+            return await run_in_threadpool(self._catalog.refresh)
+
+        async def tell(known: int) -> tuple[int, dict[str, object]]:
+            version = self._catalog.version
+            return version, {"version": version}
+
+        if None not in self._watches:
+            self._watches[None] = Watch(look, tell, _PROJECTS_LOOK_S)
+        return _stream(self._watches[None])
+
+    def unknown(self, request: Request) -> Response:
+        path = request.url.path
+        raise Refusal(404, f"there is no {path}", "the page and this server may be of two versions")
+
+    def page(self, request: Request) -> Response:
+        return page_answer(self._static, request.path_params["path"])
+
+    def close(self) -> None:
+        """End all streams, so that the server can stop."""
+        for watch in self._watches.values():
+            watch.close()
+
+    def _project(self, request: Request) -> Project:
+        return self._catalog.project(request.path_params["project"])
+
+    def _run(self, request: Request) -> tuple[Project, RunReader]:
+        project, run_id = self._project(request), request.path_params["run"]
+        run = project.find([run_id])[run_id]
+        if run is None:
+            raise Refusal(
+                404,
+                f"no run {run_id!r} in project {project.name!r}",
+                "it may have been deleted; the project's page lists those that are there",
+            )
+        return project, run
+
+
+def _stream(watch: Watch) -> Response:
+    async def body() -> AsyncIterator[str]:
+        async for event in watch.events():
+            yield event
+
+    headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
+    return StreamingResponse(body(), 200, headers, "text/event-stream")
+
+
+# -- what is asked -------------------------------------------------------------------------------
+
+
+def _version(text: str | None) -> int:
+    if text is None:
+        return -1
+    try:
+        return int(text)
+    except ValueError:
+        raise Refusal(400, f"since={text!r} is no number", "leave it out to get all runs") from None
+
+
+async def _body(request: Request) -> Any:
+    data = bytearray()
+    async for chunk in request.stream():
+        data += chunk
+        if len(data) > _MAX_BODY_BYTES:
+            raise Refusal(413, "the request is too long", "ask for fewer panels at once")
+    try:
+        return json.loads(data)
+    except ValueError:
+        raise Refusal(400, "the body is no JSON", "send an object with a list of panels") from None
+
+
+def _asked_panels(body: Any) -> list[dict[str, Any]]:
+    panels = body.get("panels") if isinstance(body, dict) else None
+    if not isinstance(panels, list) or len(panels) > MAX_PANELS:
+        raise Refusal(400, f"panels must be a list of at most {MAX_PANELS}", "split the request")
+    return [_checked_panel(one) for one in panels]
+
+
+def _checked_panel(one: Any) -> dict[str, Any]:
+    """A panel's request with its defaults.
+
+    Raises:
+        Refusal: something in it is not what it may be.
+    """
+    asked = {"x": AUTO, "buckets": 400, "range": None} | (one if isinstance(one, dict) else {})
+    runs, shown = asked.get("runs"), asked["range"]
+
+    def check(name: str, fits: bool, wanted: str) -> None:
+        if not fits:
+            raise Refusal(400, f"{name}={asked.get(name)!r} in a panel", f"it must be {wanted}")
+
+    check("key", isinstance(asked.get("key"), str), "the name of a metric")
+    check("x", isinstance(asked["x"], str), "auto, _step, _timestamp, _runtime or a metric")
+    check("buckets", type(asked["buckets"]) is int and asked["buckets"] > 0, "a number above 0")
+    check("runs", _are_runs(runs), f"a list of up to {MAX_RUNS} run ids")
+    check("range", shown is None or _is_range(shown), "null, or two numbers, the smaller first")
+    return asked
+
+
+def _are_runs(runs: Any) -> bool:
+    return (
+        isinstance(runs, list) and len(runs) <= MAX_RUNS and all(isinstance(r, str) for r in runs)
+    )
+
+
+def _is_range(shown: Any) -> bool:
+    return (
+        isinstance(shown, list)
+        and len(shown) == 2
+        and all(type(end) in (int, float) and math.isfinite(end) for end in shown)
+        and bool(-MAX_X <= shown[0] <= shown[1] <= MAX_X)
+    )
+
+
+def _panel(asked: dict[str, Any], runs: dict[str, RunReader | None]) -> Panel:
+    shown = asked["range"]
+    return panel(
+        {run_id: runs[run_id] for run_id in asked["runs"]},
+        asked["key"],
+        x=asked["x"],
+        buckets=min(max(asked["buckets"], MIN_BUCKETS), MAX_BUCKETS),
+        shown=None if shown is None else (float(shown[0]), float(shown[1])),
+    )
+
+
+# -- when it cannot be answered --------------------------------------------------------------------
+
+
+def _refusal_answer(request: Request, refusal: Exception) -> Response:
+    assert isinstance(refusal, Refusal)
+    return json_answer(request, {"error": refusal.error, "hint": refusal.hint}, refusal.status)
+
+
+def _not_found_answer(request: Request, error: Exception) -> Response:
+    """Our messages say what was found, and behind a semicolon what to do next."""
+    told, _, hint = str(error).partition("; ")
+    return json_answer(request, {"error": told, "hint": hint}, 404)
+
+
+def _http_answer(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    told = {"error": f"{request.method} {request.url.path}: {error.detail}", "hint": ""}
+    return json_answer(request, told, error.status_code)
+
+
+def _fault_answer(request: Request, fault: Exception) -> Response:
+    told = {
+        "error": f"the server failed: {type(fault).__name__}: {fault}",
+        "hint": "the terminal of `rltrack ui` has the traceback",
+    }
+    return json_answer(request, told, 500)

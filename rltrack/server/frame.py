@@ -1,0 +1,60 @@
+"""The bytes of a series answer, which the browser reads as typed arrays without a copy.
+
+    header length u32 | JSON header, padded | Float64 columns        little-endian
+
+Offsets in the header count Float64s from the start of the columns, which begin at a multiple
+of 8 from the start of the body. It is never compressed: deflate makes of 100 columns of
+floats a third less, at fifty times the time that sending them takes on one machine.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import struct
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+
+from rltrack.store.columns import Floats
+from rltrack.store.panel import Panel
+from rltrack.store.thin import Buckets
+
+_COLUMNS: Final = tuple(field.name for field in dataclasses.fields(Buckets))
+
+
+def encode_panels(panels: Sequence[Panel]) -> bytes:
+    """The body of an answer to these charts, in their order."""
+    columns: list[Floats] = []
+    offset = 0
+
+    def put(column: Floats) -> int:
+        nonlocal offset
+        columns.append(column)
+        offset += len(column)
+        return offset - len(column)
+
+    header = {
+        "panels": [
+            {
+                "key": panel.key,
+                "x": panel.x,
+                "exact": panel.grid.is_exact,
+                "bucket_width": panel.grid.width,
+                "length": len(panel.grid.x),
+                "grid": put(panel.grid.x),
+                "extent": panel.extent,
+                "series": [
+                    {"run": run} | {name: put(getattr(buckets, name)) for name in _COLUMNS}
+                    for run, buckets in panel.series.items()
+                ],
+                "missing": panel.missing,
+            }
+            for panel in panels
+        ]
+    }
+    head = json.dumps(header, separators=(",", ":"), allow_nan=False).encode()
+    head += b" " * (-(len(head) + 4) % 8)
+    data = np.concatenate(columns).astype("<f8").tobytes() if columns else b""
+    return struct.pack("<I", len(head)) + head + data

@@ -1,0 +1,170 @@
+"""Start the server: in the foreground for `rltrack ui`, or beside another program."""
+
+from __future__ import annotations
+
+import errno
+import socket
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+import uvicorn
+
+from rltrack._terminal import say
+from rltrack.errors import UsageError
+from rltrack.server.app import create_app
+from rltrack.server.page import HOW_TO_BUILD, STATIC, is_built
+
+DEFAULT_HOST: Final = "127.0.0.1"
+DEFAULT_PORT: Final = 7777
+_PORTS_TRIED: Final = 10
+#: Answers that are being sent when the server stops may take this long.
+_GRACE_S: Final = 1
+
+
+def serve(
+    root: Path,
+    host: str = DEFAULT_HOST,
+    port: int = DEFAULT_PORT,
+    *,
+    on_started: Callable[[str], None],
+) -> None:
+    """Serve the dashboard of a folder until Ctrl-C.
+
+    Args:
+        root: the folder of all projects.
+        host: the address to listen on.
+        port: where it is taken, the next few are tried; 0 is any.
+        on_started: told the page's address once it is served.
+
+    Raises:
+        UsageError: the address cannot be listened on.
+    """
+    with _listen(host, port) as listening:
+        if not is_built(STATIC):
+            say(f"the page was not built: {HOW_TO_BUILD}")
+        _Server(root, host, lambda: on_started(_url(host, listening))).run(sockets=[listening])
+
+
+class Background:
+    """The dashboard of a folder on a thread of this program.
+
+    Used as ``with Background(root) as page: print(page.url)``.
+
+    Args:
+        root: the folder of all projects.
+        host: the address to listen on.
+        port: where it is taken, the next few are tried; 0 is any.
+
+    Raises:
+        UsageError: the address cannot be listened on.
+    """
+
+    url: str
+    """The page's address."""
+
+    def __init__(self, root: Path, host: str = DEFAULT_HOST, port: int = DEFAULT_PORT) -> None:
+        self._socket = _listen(host, port)
+        self.url = _url(host, self._socket)
+        started = threading.Event()
+        self._server = _Server(root, host, started.set)
+        self._thread = threading.Thread(
+            target=self._run, args=(started,), name="rltrack-server", daemon=True
+        )
+        self._thread.start()
+        started.wait()
+
+    def _run(self, started: threading.Event) -> None:
+        try:
+            self._server.run(sockets=[self._socket])
+        finally:
+            self._socket.close()
+            started.set()
+
+    def stop(self) -> None:
+        """End the server and its streams; may be called again."""
+        self._server.should_exit = True
+        self._thread.join()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+
+class _Server(uvicorn.Server):
+    """A uvicorn that says when it listens, and ends its streams when it stops."""
+
+    def __init__(self, root: Path, host: str, on_started: Callable[[], None]) -> None:
+        self._app = create_app(root, host=host)
+        self._on_started = on_started
+        super().__init__(
+            uvicorn.Config(
+                self._app,
+                lifespan="off",
+                ws="none",
+                log_level="warning",
+                access_log=False,
+                server_header=False,
+                timeout_graceful_shutdown=_GRACE_S,
+            )
+        )
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._on_started()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # uvicorn waits for answers that are on their way, and a stream is one that never ends.
+        self._app.state.close_streams()
+        await super().shutdown(sockets)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    ports = range(port, min(port + _PORTS_TRIED, 65536)) if port else range(1)
+    for candidate in ports:
+        try:
+            listening = _bind(host, candidate)
+        except OSError as refusal:
+            if refusal.errno == errno.EADDRINUSE:
+                continue
+            raise UsageError(
+                f"cannot listen on {host} port {candidate}: {refusal.strerror or refusal}; "
+                "choose another with --host and --port"
+            ) from refusal
+        if candidate != port:
+            say(f"port {port} is taken; using {candidate}")
+        return listening
+    raise UsageError(
+        f"ports {ports[0]} to {ports[-1]} of {host} are taken; choose another with --port"
+    )
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    family, kind, protocol, _, address = socket.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    listening = socket.socket(family, kind, protocol)
+    try:
+        # So that a server that ended a moment ago does not keep the port.
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(address)
+        listening.listen(128)
+    except OSError:
+        listening.close()
+        raise
+    return listening
+
+
+def _url(host: str, listening: socket.socket) -> str:
+    """An address that a browser on this machine can open."""
+    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
+    return f"http://{shown}:{listening.getsockname()[1]}"

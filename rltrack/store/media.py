@@ -1,0 +1,104 @@
+"""The files that a run's rows refer to, and what became of each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from rltrack.store.columns import OBJECT, media_references
+from rltrack.store.run import RunReader
+from rltrack.store.series import axis_values
+
+MediaState = Literal["pending", "ready", "failed", "lost"]
+
+
+@dataclass(frozen=True, slots=True)
+class MediaItem:
+    """One file that was logged."""
+
+    key: str
+    kind: str
+    """Folder of such files: ``videos``."""
+    step: int
+    global_step: float | None
+    """Where it stands among timesteps, if the run counts them."""
+    time: float
+    """When it was logged, in seconds since the epoch."""
+    path: str
+    """Relative to the run's media folder, with ``/``."""
+    state: MediaState
+    error: str | None
+    facts: dict[str, Any]
+    """What is known of the file: caption, fps, width, height, frames, bytes."""
+
+
+def media_of(run: RunReader) -> list[MediaItem]:
+    """All files that rows of `run` refer to, in the order of its rows."""
+    with run.lock:
+        rows = run.rows()
+        found: list[tuple[int, str, dict[str, Any]]] = []
+        for key in run.logged_keys():
+            points = run.points(key)
+            if points is None or not points.column.has_media:
+                continue
+            for row, bits, kind in zip(
+                points.row.tolist(), points.bits.tolist(), points.kinds.tolist(), strict=True
+            ):
+                value = points.column.objects[bits] if kind == OBJECT else None
+                found += [(row, key, reference) for reference in media_references(value)]
+        found.sort(key=lambda item: item[:2])
+        at = np.array([row for row, _, _ in found], np.int32)
+        global_steps = axis_values(run, "global_step", at)
+        return [
+            _item(run, key, reference, int(rows.step[row]), int(rows.time_ns[row]), global_step)
+            for (row, key, reference), global_step in zip(found, global_steps.tolist(), strict=True)
+        ]
+
+
+def _item(
+    run: RunReader,
+    key: str,
+    reference: dict[str, Any],
+    step: int,
+    time_ns: int,
+    global_step: float,
+) -> MediaItem:
+    path: str = reference["path"]
+    stored = run.stored(path)
+    facts = {name: fact for name, fact in reference.items() if name not in ("_type", "path")}
+    if stored is not None:
+        facts |= stored.facts
+    state: MediaState
+    error = stored.error if stored is not None else None
+    if error is not None:
+        state = "failed"
+    elif file_inside(run.folder.media, path) is not None:
+        state = "ready"  # a file arrives whole, by a rename, so it need not wait for its record
+    elif stored is None and run.state == "running":
+        state = "pending"
+    else:
+        state = "lost"
+    return MediaItem(
+        key=key,
+        kind=path.partition("/")[0],
+        step=step,
+        global_step=None if np.isnan(global_step) else global_step,
+        time=time_ns / 1e9,
+        path=path,
+        state=state,
+        error=error,
+        facts=facts,
+    )
+
+
+def file_inside(folder: Path, path: str) -> Path | None:
+    """The file of that path inside of `folder`; None if there is none, or it lies elsewhere."""
+    try:
+        inside = folder.resolve()
+        file = (inside / path).resolve()
+        return file if file.is_relative_to(inside) and file.is_file() else None
+    except (OSError, ValueError):  # a NUL, a name too long
+        return None

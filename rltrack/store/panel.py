@@ -1,0 +1,78 @@
+"""What one chart shows: a metric of many runs, on one grid."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from rltrack.store.definitions import STEP
+from rltrack.store.run import RunReader
+from rltrack.store.series import Series, series
+from rltrack.store.thin import Buckets, Grid, grid_of, thin
+
+AUTO: Final = "auto"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Panel:
+    """The answer to one chart."""
+
+    key: str
+    x: str
+    """The axis, never `auto`."""
+    grid: Grid
+    extent: tuple[float, float] | None
+    """First and last x of all points, shown or not; None without points."""
+    series: Mapping[str, Buckets]
+    """By run id, in the order in which the runs were asked for."""
+    missing: tuple[str, ...]
+    """Runs that were asked for and have no point of the metric on this axis."""
+
+
+def panel(
+    runs: Mapping[str, RunReader | None],
+    key: str,
+    *,
+    x: str = AUTO,
+    buckets: int,
+    shown: tuple[float, float] | None = None,
+) -> Panel:
+    """Thin a metric of many runs to one grid.
+
+    Args:
+        runs: by id; None for one that is not there.
+        key: the metric.
+        x: the axis; `auto` is what most of the runs say by `define_metric`.
+        buckets: how many points a line may have at most; 2 or more.
+        shown: the part of the axis; by default all of it.
+    """
+    if x == AUTO:
+        x = common_axis((run for run in runs.values() if run is not None), key)
+    whole: dict[str, Series] = {}
+    for run_id, run in runs.items():
+        found = series(run, key, x) if run is not None else None
+        if found is not None:
+            whole[run_id] = found
+    extent = None
+    if whole:
+        firsts, lasts = zip(*((s.x[0], s.x[-1]) for s in whole.values()), strict=True)
+        extent = float(min(firsts)), float(max(lasts))
+    low, high = shown or extent or (0.0, 0.0)
+    visible = {run_id: found.between(low, high) for run_id, found in whole.items()}
+    grid = grid_of(list(visible.values()), low, high, buckets)
+    return Panel(
+        key=key,
+        x=x,
+        grid=grid,
+        extent=extent,
+        series={run_id: thin(found, grid) for run_id, found in visible.items()},
+        missing=tuple(run_id for run_id in runs if run_id not in whole),
+    )
+
+
+def common_axis(runs: Iterable[RunReader], key: str) -> str:
+    """The default x axis of a metric: that of most runs that have it, the first by name if even."""
+    axes = Counter(run.default_axis(key) for run in runs if key in run.digest().metrics)
+    return min(axes, key=lambda axis: (-axes[axis], axis), default=STEP)

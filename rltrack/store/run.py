@@ -1,0 +1,403 @@
+"""One run, read while it is being written or after.
+
+    refresh     polls the journal for what is new, and looks whether the run still lives
+    digest      what a list of runs shows, computed once for each state of the run
+    points      the values of a key, merged and in order
+    release     gives the memory of the rows back; they are read again when asked for
+
+A run is settled once nobody can write to it any more; then `refresh` costs nothing.
+All methods may be called from any thread.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, Literal, get_args
+
+from rltrack._names import name_of_folder
+from rltrack.errors import JournalError
+from rltrack.folder import RunFacts, RunFolder, State
+from rltrack.journal.reader import Entry, JournalReader, RowBlock
+from rltrack.journal.records import Json, MediaStored, Noted, Row, WriterOpened
+from rltrack.store.merge import Merged
+from rltrack.store.records import RecordBook
+from rltrack.store.state import Processes
+from rltrack.store.stream import Feed, Points, Stamp, Stream
+
+StreamName = Literal["default", "system"]
+
+#: A run that seems to have crashed out of sight may come back; it is looked at this often.
+_SECOND_LOOK_S: Final = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunDigest:
+    """What a list of runs shows of one. Times are in seconds since the epoch."""
+
+    id: str
+    project: str
+    name: str
+    state: State
+    created_at: float
+    ended_at: float | None
+    """When it ended; of a crashed run, its last sign of life."""
+    heartbeat_at: float
+    host: str
+    group: str | None
+    job_type: str | None
+    tags: tuple[str, ...]
+    notes: str | None
+    last_step: int | None
+    row_count: int
+    lost_rows: int
+    damage: tuple[str, ...]
+    config: dict[str, Any]
+    summary: dict[str, Any]
+    metrics: tuple[str, ...]
+    """Numeric keys of the history, sorted."""
+
+
+class RunReader:
+    """Reads one run's folder.
+
+    Args:
+        folder: of the run; its name is the run's id, that of its parent the project.
+        now: seconds since the epoch.
+    """
+
+    def __init__(self, folder: RunFolder, *, now: Callable[[], float] = time.time) -> None:
+        self.folder = folder
+        self.id = name_of_folder(folder.path.name)
+        self.project = name_of_folder(folder.path.parent.name)
+        self.lock = threading.RLock()
+        self.revision = 0
+        """Counts up with every change that a reader could see."""
+        self.used_at = 0.0
+        """When points were last asked for, on `time.monotonic`'s clock."""
+        self._now = now
+        self._facts: RunFacts | None = None
+        self._facts_trouble: str | None = None
+        self._heartbeat_ns = -1
+        self._reset()
+
+    def _reset(self) -> None:
+        """Forget what was read of the journal."""
+        self._journal = JournalReader(self.folder.journal)
+        self._history, self._system = Stream(), Stream()
+        self._feed = Feed(self._history, self._system)
+        self._book = RecordBook()
+        self._processes = Processes(self._now)
+        self._trouble: str | None = None
+        self._state: State | None = None
+        self._settled = False
+        self._released = False
+        self._look_again_at = 0.0
+        self._digest: RunDigest | None = None
+
+    # -- keeping up ------------------------------------------------------------------------
+
+    def refresh(self) -> bool:
+        """Read what is new; whether anything is."""
+        with self.lock:
+            if self._settled or time.monotonic() < self._look_again_at:
+                return False
+            changed = self._read_facts()
+            changed = self._poll(final=False) or changed
+            changed = self._look() or changed
+            if changed:
+                self._digest = None
+                self.revision += 1
+            return changed
+
+    def reopen_if_changed(self) -> bool:
+        """Read a settled run from its start if its `run.json` is another by now."""
+        with self.lock:
+            if not self._settled or self._mtime_ns() in (-1, self._heartbeat_ns):
+                return False
+            self._reset()
+            return self.refresh()
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nobody can write to the run any more, and all of it was read."""
+        return self._settled
+
+    def peek(self) -> tuple[State, float]:
+        """State and last sign of life; a finished run's journal is not read for it."""
+        with self.lock:
+            if self._state is None:
+                self._read_facts()
+                facts = self._facts
+                if facts is not None and facts.state != "running":
+                    return facts.state, (facts.ended_ns or facts.created_ns) / 1e9
+            self.refresh()
+            digest = self.digest()
+            return digest.state, digest.ended_at or digest.heartbeat_at
+
+    def _read_facts(self) -> bool:
+        mtime_ns = self._mtime_ns()
+        if mtime_ns in (-1, self._heartbeat_ns):
+            return False
+        self._heartbeat_ns = mtime_ns
+        try:
+            facts = _checked(self.folder.read_facts())
+        except FileNotFoundError:
+            return False
+        except (JournalError, OSError) as trouble:
+            # The run is shown with what its journal says; it must not hide others.
+            self._facts, self._facts_trouble = None, str(trouble)
+            return True
+        if self._facts is not None and self._facts.created_ns != facts.created_ns:
+            self._reset()  # another run in the same place
+        self._facts, self._facts_trouble = facts, None
+        return True
+
+    def _mtime_ns(self) -> int:
+        try:
+            return self.folder.run_json.stat().st_mtime_ns
+        except OSError:
+            return -1
+
+    def _poll(self, *, final: bool) -> bool:
+        """Take what is new in the journal; whether anything is."""
+        before = (len(self._journal.damage), self._trouble)
+        found = False
+        self._trouble = None
+        try:
+            for item in self._journal.poll(final=final):
+                found = True
+                if isinstance(item, RowBlock):
+                    self._feed.add_block(item)
+                elif isinstance(item.record, Row):
+                    self._feed.add_row(item.writer, item.sequence, item.record)
+                else:
+                    self._take(item)
+        except OSError as refusal:  # the next poll tries again; other runs must not suffer
+            self._trouble = f"the journal cannot be read: {refusal}"
+        self._feed.flush()
+        return found or (len(self._journal.damage), self._trouble) != before
+
+    def _take(self, entry: Entry) -> None:
+        if isinstance(entry.record, WriterOpened):
+            self._processes.opened(entry.writer, entry.record)
+        else:
+            self._book.take(entry)
+
+    def _look(self) -> bool:
+        """See whether the run still lives; whether its state is another."""
+        before = self._state
+        finished = self._book.finished
+        alive, certain = self._processes.any_alive(
+            self._facts, self._heartbeat_at, but=self._book.finished_by or None
+        )
+        if finished is not None:
+            self._state = _known_state(finished.state)
+        elif self._facts is not None and self._facts.state != "running":
+            self._state = self._facts.state
+        else:
+            self._state = "running" if alive else "crashed"
+        changed = self._state != before
+        if not alive and certain:
+            # Once more: it may have written between the poll and its end.
+            changed = self._poll(final=True) or changed
+            if self._book.finished is not finished:
+                return self._look() or changed
+            self._settled = True
+        elif not alive:
+            self._look_again_at = time.monotonic() + _SECOND_LOOK_S
+        return changed
+
+    @property
+    def _heartbeat_at(self) -> float:
+        return self._heartbeat_ns / 1e9
+
+    # -- what it is ------------------------------------------------------------------------
+
+    @property
+    def state(self) -> State:
+        """The state as of the last refresh."""
+        return self.digest().state
+
+    def digest(self) -> RunDigest:
+        """What a list of runs shows, as of the last refresh."""
+        with self.lock:
+            if self._state is None:
+                self.refresh()
+            if self._digest is None:
+                self._digest = self._describe()
+            return self._digest
+
+    def _describe(self) -> RunDigest:
+        facts = dataclasses.asdict(self._facts) if self._facts else {}
+        facts |= self._book.facts.values()
+        state = self._state or "crashed"
+        merged = self._history.merged(self._feed.writers)
+        return RunDigest(
+            id=self.id,
+            project=self.project,
+            name=str(facts.get("name") or self.id),
+            state=state,
+            created_at=self.created_ns / 1e9,
+            ended_at=self._ended_at(state),
+            heartbeat_at=self._heartbeat_at,
+            host=self._host(),
+            group=_text(facts.get("group")),
+            job_type=_text(facts.get("job_type")),
+            tags=tuple(str(tag) for tag in facts.get("tags") or ()),
+            notes=_text(facts.get("notes")),
+            last_step=self._history.last_step(),
+            row_count=len(merged),
+            lost_rows=max(
+                self._facts.lost_rows if self._facts else 0,
+                sum(note.lost_rows for note in self._book.notes),
+            ),
+            damage=self._damage(),
+            config=self._book.config.values(),
+            summary=self._book.merged_summary(self._logged()),
+            metrics=tuple(sorted(k for k, c in self._history.columns.items() if c.is_numeric)),
+        )
+
+    def _logged(self) -> dict[str, tuple[Stamp, Json]]:
+        return {
+            key: (stamp, self._history.columns[key].value(at))
+            for key, (stamp, at) in self._history.latest.items()
+        }
+
+    def _damage(self) -> tuple[str, ...]:
+        told = [trouble for trouble in (self._facts_trouble, self._trouble) if trouble]
+        return (*told, *map(str, self._journal.damage))
+
+    @property
+    def created_ns(self) -> int:
+        """When the run began, in nanoseconds since the epoch; the journal is not read for it."""
+        with self.lock:
+            if self._heartbeat_ns < 0:
+                self._read_facts()
+        if self._facts is not None:
+            return self._facts.created_ns
+        first = self._processes.first()
+        return first.time_ns if first else max(self._heartbeat_ns, 0)
+
+    def _host(self) -> str:
+        first = self._processes.first()
+        return self._facts.host if self._facts else first.host if first else ""
+
+    def _ended_at(self, state: State) -> float | None:
+        if state == "running":
+            return None
+        if self._book.finished is not None:
+            return self._book.finished.time_ns / 1e9
+        if self._facts is not None and self._facts.ended_ns:
+            return self._facts.ended_ns / 1e9
+        times = self._history.rows.time_ns.view
+        return max(self._heartbeat_at, float(times.max()) / 1e9 if len(times) else 0.0)
+
+    def default_axis(self, key: str) -> str:
+        """The x axis over which a metric is drawn, if nobody says otherwise."""
+        with self.lock:
+            return self._book.definitions.axis(key)
+
+    def metadata(self) -> dict[str, Any]:
+        """How the run came to be: command, host, versions, git."""
+        with self.lock:
+            return self._book.metadata.values()
+
+    def notes(self) -> list[Noted]:
+        """What the user should see beside the run, oldest first; the traceback of its end, too."""
+        with self.lock:
+            notes = list(self._book.notes)
+            finished = self._book.finished
+            if finished is not None and finished.traceback:
+                notes.append(Noted(finished.time_ns, "warning", finished.traceback))
+            return sorted(notes, key=lambda note: note.time_ns)
+
+    def stored(self, path: str) -> MediaStored | None:
+        """What the journal says of a file that a row refers to; None: nothing yet."""
+        with self.lock:
+            return self._book.stored.get(path)
+
+    # -- points ----------------------------------------------------------------------------
+
+    def rows(self, stream: StreamName = "default") -> Merged:
+        """The rows of a stream, merged and in order."""
+        with self.lock:
+            return self._stream(stream).merged(self._feed.writers)
+
+    def points(self, key: str, stream: StreamName = "default") -> Points | None:
+        """The points of a key, merged and in order; None if it was never logged."""
+        with self.lock:
+            return self._stream(stream).points(key, self._feed.writers)
+
+    def logged_keys(self, stream: StreamName = "default") -> list[str]:
+        """The keys of a stream, in the order in which they were first logged."""
+        with self.lock:
+            return list(self._stream(stream).columns)
+
+    def _stream(self, name: StreamName) -> Stream:
+        self.used_at = time.monotonic()
+        if self._state is None:
+            self.refresh()
+        if self._released:
+            self._reload()
+        return self._system if name == "system" else self._history
+
+    # -- memory ----------------------------------------------------------------------------
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that the rows take, about."""
+        return 0 if self._released else self._history.nbytes + self._system.nbytes
+
+    def release(self) -> None:
+        """Give the rows of a settled run back; the digest stays, and points are read again."""
+        with self.lock:
+            if not self._settled or self._released:
+                return
+            self.digest()
+            self._history, self._system = Stream(), Stream()
+            self._feed = Feed(self._history, self._system)
+            self._released = True
+
+    def _reload(self) -> None:
+        digest, state = self._digest, self._state
+        self._reset()
+        self._poll(final=True)
+        self._settled, self._state, self._digest = True, state, digest
+
+
+def _known_state(state: str) -> State:
+    """A state of a newer rltrack is some end, and not a good one."""
+    return state if state in get_args(State) else "failed"  # type: ignore[return-value]
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+def _checked(facts: RunFacts) -> RunFacts:
+    """`facts`, if each is of its type.
+
+    Raises:
+        JournalError: one is not; `run.json` was edited by hand, or is something else.
+    """
+    wanted: dict[str, type | tuple[type, ...]] = {
+        "name": str,
+        "created_ns": int,
+        "state": str,
+        "host": str,
+        "pid": int,
+        "process": str,
+        "tags": list,
+        "ended_ns": (int, type(None)),
+        "lost_rows": int,
+    }
+    for name, kind in wanted.items():
+        if not isinstance(getattr(facts, name), kind):
+            raise JournalError(f"run.json cannot be read: {name} is {getattr(facts, name)!r}")
+    if facts.state not in get_args(State):
+        raise JournalError(f"run.json cannot be read: there is no state {facts.state!r}")
+    return facts

@@ -1,0 +1,155 @@
+"""Many points to few buckets, of which each keeps what a pixel must not lose.
+
+All series of a chart share one grid. Where every run has at most one point at each x, and no
+more x occur than buckets were asked for, the grid is these x and nothing is lost. Otherwise
+it is of equal buckets, whose width is a round number and whose edges are multiples of it: so
+while a run grows, a bucket that is full keeps its points, and the picture does not tremble.
+
+The same question about the same points gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from rltrack.store.columns import Floats, Ints
+from rltrack.store.series import Series
+
+MIN_BUCKETS: Final = 2
+_ROUND: Final = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Buckets:
+    """One series on a grid; all columns are as long as the grid."""
+
+    count: Floats
+    """Points in the bucket."""
+    nan: Floats
+    pos_inf: Floats
+    neg_inf: Floats
+    min: Floats
+    """Of the finite values, like `max` and `mean`; NaN where there is none."""
+    max: Floats
+    mean: Floats
+    last: Floats
+    """The last value as logged; NaN where there is no point."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Grid:
+    """The buckets that the series of a chart share."""
+
+    x: Floats
+    """One x for each bucket, ascending: the points' own, or the middle of the bucket."""
+    lower: Floats
+    """From where on a point belongs to the bucket; up to the next bucket's `lower`."""
+    width: float
+    """In units of x; 0 if exact."""
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether each bucket holds at most one point of each run, at its own x."""
+        return self.width == 0.0
+
+
+def grid_of(shown: Sequence[Series], low: float, high: float, buckets: int) -> Grid:
+    """The grid for some series.
+
+    Args:
+        shown: series of which each point lies in [low, high].
+        low: where the chart begins, in units of x.
+        high: where it ends.
+        buckets: how many there may be at most; 2 or more.
+    """
+    exact = _own_places(shown, buckets)
+    if exact is not None:
+        return Grid(exact, exact, 0.0)
+    width = _round_width(low, high, buckets)
+    first, last = math.floor(low / width), math.floor(high / width)
+    lower: Floats = (first + np.arange(last - first + 1, dtype=np.float64)) * width
+    used = np.zeros(len(lower), np.bool_)
+    for series in shown:
+        starts = np.searchsorted(series.x, lower[1:], side="left")
+        used |= np.diff(starts, prepend=0, append=len(series.x)) > 0
+    # Empty buckets are left out; the point before the next `lower` still falls to the left.
+    lower = lower[used]
+    middle: Floats = np.clip(lower + width / 2, low, high)
+    return Grid(middle, lower, width)
+
+
+def _own_places(shown: Sequence[Series], buckets: int) -> Floats | None:
+    """Every x that occurs, if these are few and no run has two points at one."""
+    for series in shown:
+        if len(series.x) > buckets or not bool(np.all(series.x[1:] > series.x[:-1])):
+            return None
+    places = np.unique(np.concatenate([np.empty(0), *(series.x for series in shown)]))
+    return places if len(places) <= buckets else None
+
+
+def _round_width(low: float, high: float, buckets: int) -> float:
+    """The least round width of which `buckets` cover [low, high], wherever the edges fall."""
+    # Divided before it is subtracted: the difference of two large numbers may be infinite.
+    least = high / (buckets - 1) - low / (buckets - 1)
+    # Below the spacing of floats, the edges of neighbours would be one.
+    finest = 4 * float(np.spacing(max(abs(low), abs(high), 1e-290)))
+    least = max(least, finest) if low < high else max(1.0, finest)
+    exponent = math.floor(math.log10(least))
+    for digit in _ROUND:
+        width = digit * 10.0**exponent if exponent >= 0 else digit / 10.0**-exponent
+        if width >= least:
+            return width
+    return 10.0 * least  # the logarithm was off by a rounding
+
+
+def thin(series: Series, grid: Grid) -> Buckets:
+    """Put a series onto a grid that was made for it, among others."""
+    length = len(grid.x)
+    starts = np.searchsorted(series.x, grid.lower, side="left")
+    if length:
+        starts[0] = 0
+    count = np.diff(starts, append=len(series.x))
+    used = np.flatnonzero(count)
+    begin = starts[used]
+    nan, pos_inf, neg_inf = (np.zeros(length) for _ in range(3))
+    low, high, mean, last = (np.full(length, np.nan) for _ in range(4))
+    if len(used):
+        y = series.y
+        last[used] = y[begin + count[used] - 1]
+        finite = np.isfinite(y)
+        finite_count = count[used]
+        if finite.all():
+            least = greatest = y
+        else:
+            nan[used] = _counted(np.isnan(y), begin)
+            pos_inf[used] = _counted(y == np.inf, begin)
+            neg_inf[used] = _counted(y == -np.inf, begin)
+            finite_count = _counted(finite, begin)
+            least, greatest = np.where(finite, y, np.inf), np.where(finite, y, -np.inf)
+            y = np.where(finite, y, 0.0)
+        some = finite_count > 0
+        low[used[some]] = np.minimum.reduceat(least, begin)[some]
+        high[used[some]] = np.maximum.reduceat(greatest, begin)[some]
+        middle = _means(y, begin, count[used], finite_count)[some]
+        # Rounding may put the mean of equal values beside them.
+        mean[used[some]] = np.clip(middle, low[used[some]], high[used[some]])
+    return Buckets(count.astype(np.float64), nan, pos_inf, neg_inf, low, high, mean, last)
+
+
+def _means(y: Floats, begin: Ints, count: Ints, finite_count: Ints) -> Floats:
+    """The mean of each bucket; `y` is 0 where it is not finite."""
+    parts = np.maximum(finite_count, 1)
+    with np.errstate(over="ignore", invalid="ignore"):
+        means = np.add.reduceat(y, begin) / parts
+        if not np.isfinite(means).all():  # a sum may be beyond the largest float, a mean never
+            means = np.add.reduceat(y / np.repeat(parts, count), begin)
+    return means
+
+
+def _counted(found: np.ndarray[tuple[int], np.dtype[np.bool_]], begin: Ints) -> Ints:
+    return np.add.reduceat(found.astype(np.int64), begin)
