@@ -353,10 +353,11 @@ class _SegmentReader:
     def _next_whole(self, data: bytes, claimed: int) -> int | None:
         """Where the next whole frame begins behind the bad one at the head of `data`."""
         # Where the bad one says that it ends is no good guess: its length may be what is bad.
-        found = _next_whole_frame(data)
-        if found is None and claimed < self._left():  # it may be longer than what was searched
+        found = _next_whole_frame(data, 1)
+        if found is None:  # it may be longer than what was searched
             behind = os.pread(self._fd, RESYNC_WINDOW_BYTES, self._offset + claimed)
-            return claimed if whole_frame(behind, 0) is not None else None
+            further = _next_whole_frame(behind, 0)
+            return claimed + further if further is not None else None
         return found
 
     def _written_behind(self, offset: int) -> bool:
@@ -377,9 +378,9 @@ class _SegmentReader:
             self._damage.append(Damage(self.path, offset, lost_bytes, message))
 
 
-def _next_whole_frame(data: bytes) -> int | None:
-    """Where the first whole frame behind the first byte begins."""
-    offset, tries = 1, 0
+def _next_whole_frame(data: bytes, offset: int) -> int | None:
+    """Where the first whole frame begins at `offset` or behind."""
+    tries = 0
     while tries < RESYNC_BYTES and (written := _WRITTEN.search(data, offset)):
         # The first byte of a frame is the low byte of its length, and the lowest three may be 0.
         for start in range(max(offset, written.start() - 3), written.start() + 1):
