@@ -43,8 +43,11 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    """A page on which every console error, uncaught exception and foreign request is a failure."""
+def page(browser: Browser, address: str) -> Iterator[Page]:
+    """A page on which every console error, uncaught exception and foreign request is a failure.
+
+    It is closed before the server of `address` ends, which would be such an error.
+    """
     context = browser.new_context(viewport={"width": 1400, "height": 900})
     page = context.new_page()
     faults: list[str] = []
@@ -54,7 +57,7 @@ def page(browser: Browser) -> Iterator[Page]:
             faults.append(f"{message.type}: {message.text}")
 
     def on_request(request: Request) -> None:
-        if not request.url.startswith(("http://127.0.0.1:", "data:", "blob:")):
+        if not request.url.startswith((address, "data:", "blob:")):
             faults.append(f"request to {request.url}")
 
     page.on("console", on_console)
@@ -78,9 +81,8 @@ def address(root: Path) -> Iterator[str]:
     static = Path(__file__).parents[2] / "rltrack" / "server" / "static" / "index.html"
     if not static.exists():
         missing("the dashboard's page", "Node.js 20 and install rltrack again")
-    server = Background(root, host="127.0.0.1", port=0)
-    yield server.start()
-    server.stop()
+    with Background(root, port=0) as server:
+        yield server.url
 
 
 def expect_fault(page: Any, part: str) -> None:
