@@ -137,7 +137,7 @@ def test_light_and_dark_follow_the_toggle_and_stay_on_reload(
     page.emulate_media(color_scheme="light")
     page.goto(f"{address}/p/themes")
     expect(page.get_by_test_id("run-row")).to_be_visible()
-    background = "getComputedStyle(document.body).backgroundColor"
+    background = "getComputedStyle(document.documentElement).backgroundColor"
     light = page.evaluate(background)
 
     page.get_by_test_id("theme-toggle").click()
