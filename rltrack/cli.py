@@ -157,7 +157,7 @@ def _show(options: argparse.Namespace) -> int:
         _print_json(_facts(run) | {"metadata": dict(run.metadata)})
         return 0
     print(f"{run.name}  ({run.project}/{run.id})  {run.state}, started {_ago(run.created_at)}")
-    print(f"folder   {run.path}")
+    print(f"folder   {run.folder}")
     for title, values in (
         ("config", run.config),
         ("summary", run.summary),

@@ -5,7 +5,8 @@
     points      the values of a key, merged and in order
     release     gives the memory of the rows back; they are read again when asked for
 
-A run is settled once nobody can write to it any more; then `refresh` costs nothing.
+A run is settled once nobody seems to write to it any more. Then `refresh` costs nothing, and
+no file is open; `reopen_if_changed` sees a run of another host come back.
 All methods may be called from any thread.
 """
 
@@ -16,12 +17,12 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final, Literal, get_args
+from typing import Any, Literal, get_args
 
 from rltrack._names import name_of_folder
 from rltrack.errors import JournalError
 from rltrack.folder import RunFacts, RunFolder, State
-from rltrack.journal.reader import Entry, JournalReader, RowBlock
+from rltrack.journal.reader import Damage, Entry, JournalReader, RowBlock
 from rltrack.journal.records import Json, MediaStored, Noted, Row, WriterOpened
 from rltrack.store.merge import Merged
 from rltrack.store.records import RecordBook
@@ -29,9 +30,6 @@ from rltrack.store.state import Processes
 from rltrack.store.stream import Feed, Points, Stamp, Stream
 
 StreamName = Literal["default", "system"]
-
-#: A run that seems to have crashed out of sight may come back; it is looked at this often.
-_SECOND_LOOK_S: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +84,8 @@ class RunReader:
 
     def _reset(self) -> None:
         """Forget what was read of the journal."""
-        self._journal = JournalReader(self.folder.journal)
+        self._journal: JournalReader | None = None
+        self._damage: list[Damage] = []
         self._history, self._system = Stream(), Stream()
         self._feed = Feed(self._history, self._system)
         self._book = RecordBook()
@@ -95,7 +94,6 @@ class RunReader:
         self._state: State | None = None
         self._settled = False
         self._released = False
-        self._look_again_at = 0.0
         self._digest: RunDigest | None = None
 
     # -- keeping up ------------------------------------------------------------------------
@@ -103,7 +101,7 @@ class RunReader:
     def refresh(self) -> bool:
         """Read what is new; whether anything is."""
         with self.lock:
-            if self._settled or time.monotonic() < self._look_again_at:
+            if self._settled:
                 return False
             changed = self._read_facts()
             changed = self._poll(final=False) or changed
@@ -114,10 +112,14 @@ class RunReader:
             return changed
 
     def reopen_if_changed(self) -> bool:
-        """Read a settled run from its start if its `run.json` is another by now."""
+        """See whether a settled run goes on, or is another by now; whether anything changed."""
         with self.lock:
-            if not self._settled or self._mtime_ns() in (-1, self._heartbeat_ns):
+            if not self._settled or not self._read_facts():
                 return False
+            if self._settled and (self._facts is None or self._facts.state != "running"):
+                self._digest = None  # its process wrote how it ended after it said so
+                self.revision += 1
+                return True
             self._reset()
             return self.refresh()
 
@@ -164,7 +166,10 @@ class RunReader:
 
     def _poll(self, *, final: bool) -> bool:
         """Take what is new in the journal; whether anything is."""
-        before = (len(self._journal.damage), self._trouble)
+        if self._journal is None:
+            self._journal = JournalReader(self.folder.journal)
+            self._damage = self._journal.damage
+        before = (len(self._damage), self._trouble)
         found = False
         self._trouble = None
         try:
@@ -179,7 +184,7 @@ class RunReader:
         except OSError as refusal:  # the next poll tries again; other runs must not suffer
             self._trouble = f"the journal cannot be read: {refusal}"
         self._feed.flush()
-        return found or (len(self._journal.damage), self._trouble) != before
+        return found or (len(self._damage), self._trouble) != before
 
     def _take(self, entry: Entry) -> None:
         if isinstance(entry.record, WriterOpened):
@@ -191,7 +196,7 @@ class RunReader:
         """See whether the run still lives; whether its state is another."""
         before = self._state
         finished = self._book.finished
-        alive, certain = self._processes.any_alive(
+        alive = self._processes.any_alive(
             self._facts, self._heartbeat_at, but=self._book.finished_by or None
         )
         if finished is not None:
@@ -201,15 +206,18 @@ class RunReader:
         else:
             self._state = "running" if alive else "crashed"
         changed = self._state != before
-        if not alive and certain:
+        if not alive:
             # Once more: it may have written between the poll and its end.
             changed = self._poll(final=True) or changed
             if self._book.finished is not finished:
                 return self._look() or changed
-            self._settled = True
-        elif not alive:
-            self._look_again_at = time.monotonic() + _SECOND_LOOK_S
+            if self._trouble is None:
+                self._settle()
         return changed
+
+    def _settle(self) -> None:
+        self._settled = True
+        self._journal = None  # closes its files: a thousand runs must not hold a thousand open
 
     @property
     def _heartbeat_at(self) -> float:
@@ -255,7 +263,7 @@ class RunReader:
                 self._facts.lost_rows if self._facts else 0,
                 sum(note.lost_rows for note in self._book.notes),
             ),
-            damage=self._damage(),
+            damage=self._what_is_damaged(),
             config=self._book.config.values(),
             summary=self._book.merged_summary(self._logged()),
             metrics=tuple(sorted(k for k, c in self._history.columns.items() if c.is_numeric)),
@@ -267,9 +275,9 @@ class RunReader:
             for key, (stamp, at) in self._history.latest.items()
         }
 
-    def _damage(self) -> tuple[str, ...]:
+    def _what_is_damaged(self) -> tuple[str, ...]:
         told = [trouble for trouble in (self._facts_trouble, self._trouble) if trouble]
-        return (*told, *map(str, self._journal.damage))
+        return (*told, *map(str, self._damage))
 
     @property
     def created_ns(self) -> int:
@@ -366,7 +374,8 @@ class RunReader:
         digest, state = self._digest, self._state
         self._reset()
         self._poll(final=True)
-        self._settled, self._state, self._digest = True, state, digest
+        self._settle()
+        self._state, self._digest = state, digest
 
 
 def _known_state(state: str) -> State:

@@ -41,8 +41,8 @@ class Processes:
 
     def any_alive(
         self, facts: RunFacts | None, heartbeat_at: float, *, but: str | None = None
-    ) -> tuple[bool, bool]:
-        """Whether one of them still lives, and whether that is certain.
+    ) -> bool:
+        """Whether one of them still lives, as far as that can be told from here.
 
         Args:
             facts: of `run.json`, for a run whose journal names no process.
@@ -60,11 +60,9 @@ class Processes:
                 process.host, process.pid, process.process
             )
             if alive:
-                return True, True
+                return True
             if alive is None:
                 out_of_sight = True
             else:
                 self._gone.add(process)  # it does not come back: its name holds its start
-        if not out_of_sight:
-            return False, True
-        return self._now() - heartbeat_at <= HEARTBEAT_TIMEOUT_S, False
+        return out_of_sight and self._now() - heartbeat_at <= HEARTBEAT_TIMEOUT_S

@@ -1,0 +1,382 @@
+"""Read runs back: `rltrack.Api`.
+
+    api = rltrack.Api()
+    for run in api.runs("cartpole", filters={"config.seed": {"$lt": 3}}, order="-created_at"):
+        print(run.name, run.summary["rollout/ep_rew_mean"])
+        frame = run.history()
+
+Everything is read from the folder, while it is being written or after, and exactly: there is
+no sampling unless `samples=` asks for it.
+"""
+
+from __future__ import annotations
+
+import copy
+import difflib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+from rltrack.errors import NotFoundError, UsageError
+from rltrack.extras import require
+from rltrack.folder import State
+from rltrack.settings import resolve
+from rltrack.store.definitions import ROW_AXES, STEP
+from rltrack.store.history import Table, TableColumn, pages, spread, table
+from rltrack.store.project import Catalog, Project
+from rltrack.store.query import Predicate, compile_filters, sort_runs
+from rltrack.store.run import RunDigest, RunReader, StreamName
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Api:
+    """The runs of a folder.
+
+    Args:
+        root: the folder of all projects; by default that of the settings (``RLTRACK_DIR``, a
+            settings file, ``./rltrack-runs``).
+    """
+
+    def __init__(self, root: str | PathLike[str] | None = None) -> None:
+        chosen = resolve().dir if root is None else root
+        self.root = Path(chosen or ".").absolute()
+        self._catalog = Catalog(self.root)
+
+    def projects(self) -> list[str]:
+        """The names of the projects, sorted."""
+        return self._catalog.names()
+
+    def runs(
+        self,
+        project: str,
+        filters: Mapping[str, Any] | None = None,
+        order: str = "+created_at",
+    ) -> Runs:
+        """The runs of a project, read when they are looked at.
+
+        Args:
+            project: its name; an entity in front of it (``team/project``) is left out.
+            filters: what runs must be, as W&B and MongoDB write it, for example
+                ``{"config.lr": {"$lt": 1e-3}, "state": "finished"}``; over ``name``,
+                ``display_name``, ``id``, ``state``, ``tags``, ``group``, ``jobType``, ``host``,
+                ``createdAt``, ``config.<key>`` and ``summary_metrics.<key>``, with ``$and $or
+                $nor $not $eq $ne $gt $gte $lt $lte $in $nin $exists $regex``. `name` fits by
+                the display name or the id.
+            order: a field, ascending, or with ``-`` in front descending; runs without it come
+                last.
+
+        Raises:
+            NotFoundError: there is no such project.
+            UsageError: a filter or the order is none.
+        """
+        fits = compile_filters(filters)
+        sort_runs([], order)  # so that a wrong order is told here, and not at the first look
+        return Runs(self._project(project), fits, order)
+
+    def run(self, path: str, project: str | None = None) -> Run:
+        """One run.
+
+        Args:
+            path: ``project/id``, or the id alone together with `project`.
+            project: its project, if `path` does not say it.
+
+        Raises:
+            NotFoundError: there is no such project, or no such run in it.
+            UsageError: the project is not said.
+        """
+        *before, run_id = path.strip("/").split("/")
+        name = project if project is not None else before[-1] if before else None
+        if name is None:
+            raise UsageError(f"run({path!r}): say the project, as in run('project/{run_id}')")
+        found = self._project(name)
+        reader = found.find([run_id])[run_id]
+        if reader is None:
+            raise NotFoundError(_no_such_run(found, run_id))
+        return Run(reader)
+
+    def _project(self, name: str) -> Project:
+        return self._catalog.project(name.rpartition("/")[2])
+
+    def __repr__(self) -> str:
+        return f"<rltrack.Api {self.root}>"
+
+
+class Runs(Sequence["Run"]):
+    """Runs of a project, filtered and in order; read at the first look, and then kept."""
+
+    def __init__(self, project: Project, fits: Predicate, order: str) -> None:
+        self._project = project
+        self._fits = fits
+        self._order = order
+        self._found: list[Run] | None = None
+
+    def _runs(self) -> list[Run]:
+        if self._found is None:
+            self._project.refresh()
+            readers = {run.id: run for run in self._project.runs()}
+            digests = [digest for run in readers.values() if self._fits(digest := run.digest())]
+            self._found = [Run(readers[run.id]) for run in sort_runs(digests, self._order)]
+        return self._found
+
+    def __len__(self) -> int:
+        return len(self._runs())
+
+    @overload
+    def __getitem__(self, index: int) -> Run: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Run]: ...
+    def __getitem__(self, index: int | slice) -> Run | list[Run]:
+        return self._runs()[index]
+
+    def __iter__(self) -> Iterator[Run]:
+        return iter(self._runs())
+
+    def __repr__(self) -> str:
+        return f"<rltrack.Runs of {self._project.name}, {len(self)} in all>"
+
+
+class Run:
+    """One run, as it stands in the folder. What is read is as of the moment of reading.
+
+    Found by `Api.runs` and `Api.run`.
+    """
+
+    def __init__(self, reader: RunReader) -> None:
+        self._reader = reader
+
+    def _digest(self) -> RunDigest:
+        self._reader.refresh()
+        return self._reader.digest()
+
+    @property
+    def id(self) -> str:
+        """Names the run within its project, for ever."""
+        return self._reader.id
+
+    @property
+    def project(self) -> str:
+        """The project that the run belongs to."""
+        return self._reader.project
+
+    @property
+    def path(self) -> str:
+        """``project/id``, as `Api.run` takes it."""
+        return f"{self.project}/{self.id}"
+
+    @property
+    def folder(self) -> Path:
+        """Where the run is on the disk."""
+        return self._reader.folder.path
+
+    @property
+    def url(self) -> str:
+        """The address of its folder."""
+        return self.folder.as_uri()
+
+    @property
+    def name(self) -> str:
+        """The display name."""
+        return self._digest().name
+
+    @property
+    def state(self) -> State:
+        """``running``, ``finished``, ``failed``, ``crashed``, ``killed`` or ``preempted``."""
+        return self._digest().state
+
+    @property
+    def group(self) -> str | None:
+        """The group that the run belongs to."""
+        return self._digest().group
+
+    @property
+    def job_type(self) -> str | None:
+        """What kind of job the run is within its group."""
+        return self._digest().job_type
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """Labels of the run."""
+        return self._digest().tags
+
+    @property
+    def notes(self) -> str | None:
+        """Free text about the run."""
+        return self._digest().notes
+
+    @property
+    def created_at(self) -> float:
+        """When the run began, in seconds since the epoch."""
+        return self._digest().created_at
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The choices that made this run what it is."""
+        return copy.deepcopy(self._digest().config)
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """The last value of each metric, and what was set by hand."""
+        return copy.deepcopy(self._digest().summary)
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """How the run came to be: command, host, versions, git."""
+        self._reader.refresh()
+        return self._reader.metadata()
+
+    @property
+    def lastHistoryStep(self) -> int | None:
+        """The greatest step of a row; None without rows."""
+        return self._digest().last_step
+
+    @property
+    def damage(self) -> tuple[str, ...]:
+        """What could not be read; empty for a run that is whole."""
+        return self._digest().damage
+
+    def metrics(self) -> list[str]:
+        """The names of numeric metrics, sorted."""
+        return list(self._digest().metrics)
+
+    # -- rows ------------------------------------------------------------------------------
+
+    @overload
+    def history(
+        self,
+        keys: Sequence[str] | None = None,
+        x_axis: str = STEP,
+        samples: int | None = None,
+        *,
+        pandas: Literal[True] = True,
+        stream: StreamName = "default",
+    ) -> pd.DataFrame: ...
+    @overload
+    def history(
+        self,
+        keys: Sequence[str] | None = None,
+        x_axis: str = STEP,
+        samples: int | None = None,
+        *,
+        pandas: Literal[False],
+        stream: StreamName = "default",
+    ) -> list[dict[str, Any]]: ...
+    def history(
+        self,
+        keys: Sequence[str] | None = None,
+        x_axis: str = STEP,
+        samples: int | None = None,
+        *,
+        pandas: bool = True,
+        stream: StreamName = "default",
+    ) -> pd.DataFrame | list[dict[str, Any]]:
+        """The rows of the run, each exactly as it was logged.
+
+        Columns are ``_step``, ``_timestamp`` (seconds since the epoch), ``_runtime`` (seconds
+        since the run began) and the keys. In a DataFrame, ints are ``int64`` and bools
+        ``bool``; with holes they are ``Int64`` and ``boolean``, so that a large int stays
+        exact. A hole among floats is NaN, like a NaN that was logged: ``pandas=False`` tells
+        them apart.
+
+        Args:
+            keys: columns to have, and rows that have at least one of them; by default all.
+            x_axis: order rows by this metric; where a row has no value of it, the last one at
+                its step or before stands in.
+            samples: at most this many rows, evenly spread; by default all.
+            pandas: a DataFrame; False is a list of dicts that have what was logged.
+            stream: ``default``, or ``system`` for samples of the machine.
+
+        Raises:
+            NotFoundError: the run has no such metric.
+            MissingExtraError: pandas is not installed.
+        """
+        found = self._table(keys, x_axis, stream)
+        if samples is not None:
+            if samples < 1:
+                raise UsageError(
+                    f"history(samples={samples}) must be 1 or more; leave it out for all"
+                )
+            found = found.take(spread(found.row_count, samples))
+        return _data_frame(found) if pandas else found.dicts()
+
+    def scan_history(
+        self,
+        keys: Sequence[str] | None = None,
+        page_size: int = 1000,
+        min_step: int | None = None,
+        max_step: int | None = None,
+    ) -> Iterator[dict[str, Any]]:
+        """Iterate over rows as dicts.
+
+        Args:
+            keys: what to have of each row, and only rows that have all of them, as in W&B.
+            page_size: how many rows are made into dicts at a time.
+            min_step: the first step.
+            max_step: the step before which to stop.
+
+        Raises:
+            NotFoundError: the run has no such metric.
+        """
+        found = self._table(keys, STEP, "default").where(keys or (), min_step, max_step)
+        if keys is not None:
+            found = Table({key: found.columns[key] for key in keys}, found.row_count)
+        return pages(found, max(page_size, 1))
+
+    def _table(self, keys: Sequence[str] | None, x_axis: str, stream: StreamName) -> Table:
+        if isinstance(keys, str):
+            keys = [keys]
+        self._reader.refresh()
+        known = self._reader.logged_keys(stream)
+        for key in [*(keys or ()), x_axis]:
+            if key not in known and key not in ROW_AXES:
+                raise NotFoundError(f"run {self.path} has no metric {key!r}; {_near(key, known)}")
+        return table(self._reader, keys, x_axis=x_axis, stream=stream)
+
+    def __repr__(self) -> str:
+        return f"<rltrack.api.Run {self.path} {self.name!r} {self.state}>"
+
+
+def _data_frame(found: Table) -> pd.DataFrame:
+    pandas = require("pandas", extra="analysis")
+    # In one piece each: put in one by one, a thousand columns would be a thousand blocks.
+    columns = {key: _pandas_column(column) for key, column in found.columns.items()}
+    frame: pd.DataFrame = pandas.DataFrame(columns, copy=False)
+    return frame
+
+
+def _pandas_column(column: TableColumn) -> Any:
+    pandas = require("pandas", extra="analysis")
+    if column.present.all() or column.values.dtype.kind not in "ib":
+        return column.values
+    kind = (
+        pandas.arrays.IntegerArray
+        if column.values.dtype.kind == "i"
+        else pandas.arrays.BooleanArray
+    )
+    return kind(column.values, ~column.present)
+
+
+def _no_such_run(project: Project, run_id: str) -> str:
+    project.refresh()
+    names = {run.digest().name: run.id for run in project.runs()}
+    if run_id in names:
+        return (
+            f"no run with id {run_id!r} in project {project.name!r}; "
+            f"the run of that name has the id {names[run_id]!r}"
+        )
+    known = [run.id for run in project.runs()]
+    return (
+        f"no run {run_id!r} among the {len(known)} runs of project {project.name!r}; "
+        f"{_near(run_id, known)}"
+    )
+
+
+def _near(asked: str, known: Iterable[str]) -> str:
+    """What to do next: the name that was probably meant, or some that are there."""
+    names = sorted(known)
+    if near := difflib.get_close_matches(asked, names, n=1):
+        return f"did you mean {near[0]!r}?"
+    more = f" and {len(names) - 8} more" if len(names) > 8 else ""
+    return f"there are {', '.join(names[:8])}{more}" if names else "it has none"

@@ -1,0 +1,177 @@
+"""The rows of a run as a table: one row for each merged row, one column for each key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from rltrack.store.columns import BOOL, FLOAT, INT, OBJECT, Column, RowNumbers
+from rltrack.store.definitions import ROW_AXES, RUNTIME, STEP, TIMESTAMP
+from rltrack.store.run import RunReader, StreamName
+from rltrack.store.series import axis_values
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TableColumn:
+    """The values of one key in a table.
+
+    `values` is of int64, bool or float64 where all values are of that kind, and holds any
+    value in a row that is not `present`; else it is of objects, with Python's own types.
+    """
+
+    values: npt.NDArray[Any]
+    present: npt.NDArray[np.bool_]
+    """Of each row: whether the key was logged in it."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Table:
+    """Rows of a run, in order."""
+
+    columns: dict[str, TableColumn]
+    row_count: int
+
+    def dicts(self, first: int = 0, end: int | None = None) -> list[dict[str, Any]]:
+        """Rows as dicts, which have the keys that were logged in them."""
+        end = self.row_count if end is None else min(end, self.row_count)
+        rows: list[dict[str, Any]] = [{} for _ in range(first, end)]
+        for key, column in self.columns.items():
+            values = column.values[first:end].tolist()
+            present = column.present[first:end]
+            if present.all():
+                for row, value in zip(rows, values, strict=True):
+                    row[key] = value
+            else:
+                for at in np.flatnonzero(present).tolist():
+                    rows[at][key] = values[at]
+        return rows
+
+    def take(self, chosen: npt.NDArray[Any]) -> Table:
+        """Some of the rows: by a mask, or by their places."""
+        columns = {
+            key: TableColumn(column.values[chosen], column.present[chosen])
+            for key, column in self.columns.items()
+        }
+        return Table(columns, len(np.arange(self.row_count)[chosen]))
+
+    def where(self, keys: Iterable[str], min_step: int | None, max_step: int | None) -> Table:
+        """The rows that have all `keys`, with ``min_step <= _step < max_step``."""
+        chosen = np.ones(self.row_count, np.bool_)
+        for key in keys:
+            chosen &= self.columns[key].present
+        steps = self.columns[STEP].values
+        if min_step is not None:
+            chosen &= steps >= min_step
+        if max_step is not None:
+            chosen &= steps < max_step
+        return self if chosen.all() else self.take(chosen)
+
+
+def table(
+    run: RunReader,
+    keys: Sequence[str] | None = None,
+    *,
+    x_axis: str = STEP,
+    stream: StreamName = "default",
+) -> Table:
+    """The rows of a run, exactly as they were logged.
+
+    Args:
+        run: whose rows they are.
+        keys: columns to have, and rows that have at least one of them; by default all.
+        x_axis: the column by which rows are ordered. Where a row has no value of it, the last
+            one at its step or before stands in, as in charts; rows before the first come last.
+        stream: the run's history, or its machine's samples.
+    """
+    with run.lock:
+        rows = run.rows(stream)
+        known = run.logged_keys(stream)
+        count = len(rows)
+        all_rows = np.arange(count, dtype=np.int32)
+        everywhere = np.ones(count, np.bool_)
+        times = rows.time_ns
+        found = {
+            STEP: TableColumn(rows.step, everywhere),
+            TIMESTAMP: TableColumn(times / 1e9, everywhere),
+            RUNTIME: TableColumn((times - run.created_ns) / 1e9, everywhere),
+        }
+        wanted = [key for key in (known if keys is None else keys) if key not in ROW_AXES]
+        for key in wanted:
+            points = run.points(key, stream)
+            if points is not None:
+                found[key] = _column(points.column, points.row, points.bits, points.kinds, count)
+        if x_axis not in ROW_AXES:
+            found[x_axis] = _filled(found.get(x_axis), axis_values(run, x_axis, all_rows, stream))
+    whole = Table(found, count)
+    logged = [found[key].present for key in wanted if key in found]
+    if keys is not None and wanted:
+        whole = whole.take(np.logical_or.reduce(logged) if logged else ~everywhere)
+    if x_axis == STEP:
+        return whole
+    return whole.take(np.argsort(whole.columns[x_axis].values, kind="stable"))
+
+
+def _filled(exact: TableColumn | None, places: npt.NDArray[np.float64]) -> TableColumn:
+    """The axis as a column: its own values where every row has one, else joined by step."""
+    if exact is not None and exact.present.all() and exact.values.dtype != object:
+        return exact
+    return TableColumn(places, ~np.isnan(places))
+
+
+def _column(
+    column: Column,
+    row: RowNumbers,
+    bits: npt.NDArray[np.int64],
+    kinds: npt.NDArray[np.uint8],
+    count: int,
+) -> TableColumn:
+    present = np.zeros(count, np.bool_)
+    present[row] = True
+    values: npt.NDArray[Any]
+    if column.seen == {FLOAT}:
+        values = np.full(count, np.nan)
+        values[row] = bits.view(np.float64)
+    elif column.seen == {INT}:
+        values = np.zeros(count, np.int64)
+        values[row] = bits
+    elif column.seen == {BOOL}:
+        values = np.zeros(count, np.bool_)
+        values[row] = bits != 0
+    elif column.seen == {FLOAT, INT} and _all_exact(bits[kinds == INT]):
+        values = np.full(count, np.nan)
+        values[row] = np.where(kinds == FLOAT, bits.view(np.float64), bits.astype(np.float64))
+    else:
+        values = np.full(count, None, dtype=object)
+        for at, value, kind in zip(row.tolist(), bits.tolist(), kinds.tolist(), strict=True):
+            values[at] = _plain(column, value, kind)
+    return TableColumn(values, present)
+
+
+def _all_exact(ints: npt.NDArray[np.int64]) -> bool:
+    """Whether floats hold these ints exactly."""
+    return bool(np.all((ints >= -(2**53)) & (ints <= 2**53)))
+
+
+def _plain(column: Column, bits: int, kind: int) -> Any:
+    if kind == FLOAT:
+        return float(np.array(bits, np.int64).view(np.float64))
+    if kind == OBJECT:
+        return column.objects[bits]
+    return bool(bits) if kind == BOOL else bits
+
+
+def spread(row_count: int, samples: int) -> npt.NDArray[np.int64]:
+    """Places of at most `samples` rows, evenly spread, with the first and the last."""
+    if samples >= row_count:
+        return np.arange(row_count)
+    return np.linspace(0, row_count - 1, max(samples, 1)).round().astype(np.int64)
+
+
+def pages(whole: Table, page_size: int) -> Iterator[dict[str, Any]]:
+    """Rows as dicts, of which only a page is in memory at a time."""
+    for first in range(0, whole.row_count, page_size):
+        yield from whole.dicts(first, first + page_size)
