@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import math
 import os
@@ -131,21 +132,19 @@ def _ls(options: argparse.Namespace) -> int:
 
 
 def _ls_projects(api: Api, *, as_json: bool) -> int:
-    rows = []
+    rows: list[list[object]] = []
     for project in api.projects():
         runs = list(api.runs(project))
         running = sum(run.state == "running" for run in runs)
-        latest = max((run.created_at for run in runs), default=0.0)
-        rows.append({"project": project, "runs": len(runs), "running": running, "latest": latest})
+        rows.append([project, len(runs), running, max(run.created_at for run in runs)])
     if as_json:
-        _print_json(rows)
+        names = ("project", "runs", "running", "latest")
+        _print_json([dict(zip(names, row, strict=True)) for row in rows])
     elif not rows:
         print(f"no runs in {api.root} yet; `rltrack demo` makes some")
     else:
-        _print_table(
-            ["PROJECT", "RUNS", "RUNNING", "LATEST"],
-            [[row["project"], row["runs"], row["running"], _ago(row["latest"])] for row in rows],
-        )
+        header = ["PROJECT", "RUNS", "RUNNING", "LATEST"]
+        _print_table(header, [[*row[:3], _ago(row[3])] for row in rows])
     return 0
 
 
@@ -183,7 +182,8 @@ def _ui(options: argparse.Namespace) -> int:
 
             webbrowser.open(url)
 
-    serve(_root(options), options.host, options.port, on_started=started)
+    with contextlib.suppress(KeyboardInterrupt):  # the way to end it, and no failure
+        serve(_root(options), options.host, options.port, on_started=started)
     return 0
 
 
@@ -271,7 +271,8 @@ def _print_table(header: list[str], rows: list[list[object]]) -> None:
         )
 
 
-def _ago(seconds_since_epoch: float) -> str:
+def _ago(seconds_since_epoch: object) -> str:
+    assert isinstance(seconds_since_epoch, float)
     age = max(0.0, time.time() - seconds_since_epoch)
     for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
         if age >= size:
@@ -300,6 +301,8 @@ def _brief(summary: Any, most: int = 3) -> str:
 def _text(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.6g}"
+    if isinstance(value, dict) and "_type" in value:
+        return f"({value['_type']}) {value.get('path', '')}".rstrip()
     text = value if isinstance(value, str) else json.dumps(_finite(value), default=str)
     return text if len(text) <= 200 else f"{text[:197]}..."
 
