@@ -15,7 +15,7 @@ A length of 0 means "not written yet": a writer allocates ahead, and its file en
 until the segment is closed. A crash can only cut the last frame of a segment (a torn tail).
 
 Version 1. A reader skips record types that it does not know, so adding one is no new
-version; any other change is.
+version; any other change is. The 64 bytes of the header are the same in every version.
 """
 
 from __future__ import annotations
@@ -126,13 +126,13 @@ def decode_header(data: bytes) -> Segment:
     if len(data) < HEADER_SIZE or data[:8] != MAGIC:
         raise JournalError("not a journal segment: it does not begin with rltrack's magic bytes")
     _, version, size, number, first_row, started_ns, writer = _HEADER.unpack_from(data)
-    if version > VERSION:
+    if _CRC.unpack_from(data, HEADER_SIZE - 4)[0] != crc32(data[: HEADER_SIZE - 4]):
+        raise DamageError("a segment's header fails its checksum")
+    if version > VERSION or size != HEADER_SIZE:
         raise FormatVersionError(
             f"journal format {version}, and this rltrack reads up to {VERSION}: "
             "upgrade with `pip install -U rltrack`"
         )
-    if size != HEADER_SIZE or _CRC.unpack_from(data, HEADER_SIZE - 4)[0] != crc32(data[:60]):
-        raise DamageError("a segment's header fails its checksum")
     name = writer.rstrip(b"\0").decode("ascii", "replace")
     return Segment(name, number, first_row, started_ns)
 

@@ -7,6 +7,7 @@ import json
 import math
 import re
 import struct
+import zlib
 
 import pytest
 from hypothesis import given
@@ -165,11 +166,11 @@ def test_a_flipped_bit_in_a_header_is_noticed(bit: int) -> None:
 
 def test_a_newer_format_says_what_to_type() -> None:
     """The user has the wrong version, not a broken journal."""
-    data = bytearray(encode_header(Segment("writer", 1, 0, 5)))
-    data[8] = 2
+    head = encode_header(Segment("writer", 1, 0, 5))
+    newer = head[:8] + b"\2\0" + head[10:60]
 
     with pytest.raises(FormatVersionError, match="pip install -U rltrack"):
-        decode_header(bytes(data))
+        decode_header(newer + struct.pack("<I", zlib.crc32(newer)))
 
 
 def test_a_record_type_of_a_newer_rltrack_is_passed_over() -> None:

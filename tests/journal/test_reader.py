@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import struct
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -295,9 +296,10 @@ def test_a_bad_header_costs_no_row(sample: Sample) -> None:
 
 def test_a_newer_segment_is_named_and_left_alone(sample: Sample) -> None:
     """Its frames may mean something else."""
-    newer = sample.data[:8] + b"\2" + sample.data[9:]
+    head = sample.data[:8] + b"\2" + sample.data[9:60]
+    newer = head + struct.pack("<I", zlib.crc32(head))
 
-    records, damage = sample.read(newer, final=True)
+    records, damage = sample.read(newer + sample.data[HEADER_SIZE:], final=True)
 
     assert records == []
     assert "pip install -U rltrack" in str(damage[0])
