@@ -20,8 +20,10 @@ def root(tmp_path: Path) -> Path:
     """A folder with two projects: one run in the first, two in the second."""
     root = tmp_path / "runs"
     for project, name, loss in (("a", "only", 0.5), ("b", "one", 0.25), ("b", "two", math.nan)):
+        config = {"lr": 0.1, "net": {"width": 64}}
+        settings = {"provenance": True}
         with rltrack.init(
-            project=project, name=name, dir=root, config={"lr": 0.1, "net": {"width": 64}}
+            project=project, name=name, dir=root, config=config, settings=settings
         ) as run:
             run.log({"train/loss": loss}, step=1200)
     return root
