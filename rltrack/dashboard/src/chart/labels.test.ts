@@ -1,21 +1,21 @@
 import { expect, test } from "vitest";
 import { fitted, spread, withoutSharedStart } from "./labels";
 
-const label = (run: string, y: number) => ({ run, text: run, x: 0, y });
+const label = (run: string, y: number, x = 0) => ({ run, text: run, x, y, width: 40 });
+const places = (labels: ReturnType<typeof label>[], bottom = 100) =>
+  Object.fromEntries(spread(labels, 10, 0, bottom).map(({ run, y }) => [run, y]));
 
-test("labels at one height are moved apart, in their order", () => {
-  const placed = spread([label("a", 50), label("b", 50), label("c", 51)], 10, 0, 100);
-  expect(placed.map(({ run, y }) => [run, y])).toEqual([["a", 50], ["b", 60], ["c", 70]]);
-});
+test("labels at one height are moved apart, to the nearest free places", () =>
+  expect(places([label("a", 50), label("b", 50), label("c", 52)])).toEqual({ a: 50, b: 60, c: 40 }));
 
-test("labels at the bottom are pushed up, not out", () => {
-  const placed = spread([label("a", 98), label("b", 99)], 10, 0, 100);
-  expect(placed.map(({ y }) => y)).toEqual([90, 100]);
-});
+test("labels at the bottom stay inside", () =>
+  expect(places([label("a", 98), label("b", 105)])).toEqual({ a: 98, b: 88 }));
 
-test("labels that are far apart stay where they are", () => {
-  expect(spread([label("a", 10), label("b", 90)], 10, 0, 100).map(({ y }) => y)).toEqual([10, 90]);
-});
+test("labels that are far apart, up or along, stay where they are", () =>
+  expect(places([label("a", 10), label("b", 90), label("c", 12, 200)])).toEqual({ a: 10, b: 90, c: 12 }));
+
+test("a label for which there is no room is left out", () =>
+  expect(places([label("a", 5), label("b", 5), label("c", 5)], 10)).toEqual({ a: 5 }));
 
 test("long names lose the words that they share", () => {
   expect(withoutSharedStart(["hopper-ppo-seed-1", "hopper-ppo-seed-2"])).toEqual(["1", "2"]);

@@ -5,22 +5,23 @@ export interface EndLabel {
   text: string;
   x: number;
   y: number;
+  width: number;
 }
 
-/** Move labels apart that would overlap, as little as needed, inside [top, bottom]. */
+/** Move labels that would overlap, each to the nearest free place inside [top, bottom]. */
 export function spread(labels: EndLabel[], height: number, top: number, bottom: number): EndLabel[] {
-  const placed = labels.map((label) => ({ ...label })).sort((a, b) => a.y - b.y);
-  let floor = top;
-  for (const label of placed) {
-    label.y = Math.max(label.y, floor);
-    floor = label.y + height;
+  const placed: EndLabel[] = [];
+  for (const label of [...labels].sort((a, b) => a.y - b.y)) {
+    const wanted = Math.min(bottom, Math.max(top, label.y));
+    const beside = placed.filter((other) => other.x < label.x + label.width && label.x < other.x + other.width);
+    const y = [wanted, ...beside.flatMap((other) => [other.y + height, other.y - height])]
+      .filter((place) => place >= top && place <= bottom)
+      .filter((place) => beside.every((other) => Math.abs(other.y - place) >= height))
+      .sort((a, b) => Math.abs(a - wanted) - Math.abs(b - wanted))[0];
+    // Where no place is left, no label is better than one on top of another.
+    if (y !== undefined) placed.push({ ...label, y });
   }
-  let ceiling = bottom;
-  for (const label of placed.reverse()) {
-    label.y = Math.min(label.y, ceiling);
-    ceiling = label.y - height;
-  }
-  return placed.reverse();
+  return placed;
 }
 
 /** Names without the words that all of them begin with: `ppo-hopper-3`, `ppo-hopper-4` are `3`, `4`. */

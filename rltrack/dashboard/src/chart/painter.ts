@@ -61,6 +61,8 @@ export class Painter {
     // The lit line is drawn last, above the others.
     const ordered = look.lit === null ? lines : [...lines].sort((a, b) => dim(a) - dim(b));
 
+    // uPlot remembers the styles that it set last, so all of ours are put back.
+    ctx.save();
     ctx.save();
     ctx.beginPath();
     ctx.rect(plot.left, plot.top - plot.ratio, plot.width + 2 * plot.ratio, plot.height + 2 * plot.ratio);
@@ -75,6 +77,7 @@ export class Painter {
       this.#paintDot(ctx, plot, line, look.paper, dim(line));
     }
     if (plot.labelRoom > 0) this.#paintLabels(ctx, plot, lines, look, dim);
+    ctx.restore();
   }
 
   #retrace(plot: Plot, lines: Line[]): void {
@@ -136,7 +139,9 @@ export class Painter {
     const room = plot.labelRoom - 8 * plot.ratio;
     const labels: EndLabel[] = lines.flatMap(({ run, name }) => {
       const end = this.#traced.get(run)!.end;
-      return end ? [{ run, text: fitted(name, room, measure), x: end.x + 7 * plot.ratio, y: end.y }] : [];
+      if (!end) return [];
+      const text = fitted(name, room, measure);
+      return { run, text, x: end.x + 7 * plot.ratio, y: end.y, width: measure(text) };
     });
     const half = (LABEL_HEIGHT / 2) * plot.ratio;
     const byRun = new Map(lines.map((line) => [line.run, line]));

@@ -25,7 +25,11 @@ export function readingsAt(lines: Line[], x: number, reach: number): Reading[] {
     const drawn = smoothed ? smoothed[at]! : curve.y[at]!;
     readings.push({ run, name, colour, value, smoothed: smoothed ? smoothed[at]! : null, drawn });
   }
-  return readings.sort((a, b) => Number(Number.isNaN(a.value)) - Number(Number.isNaN(b.value)) || (a.value < b.value ? 1 : -1));
+  return readings.sort((a, b) => {
+    const [left, right] = [a.smoothed ?? a.value, b.smoothed ?? b.value];
+    if (Number.isNaN(left) || Number.isNaN(right)) return Number(Number.isNaN(left)) - Number(Number.isNaN(right));
+    return left < right ? 1 : left > right ? -1 : 0;
+  });
 }
 
 /** At most `most` rows, around the one of `run`. */
