@@ -75,7 +75,7 @@ _TYPES: Final[dict[int, type[Any]]] = {
 _KNOWN: Final = frozenset({ROW, SCHEMA, VALUES, *_TYPES})
 _CODES: Final = {kind: code for code, kind in _TYPES.items()}
 _FIELDS: Final = {
-    kind: frozenset(field.name for field in dataclasses.fields(kind)) - {"time_ns"}
+    kind: tuple(field.name for field in dataclasses.fields(kind) if field.name != "time_ns")
     for kind in _CODES
 }
 
