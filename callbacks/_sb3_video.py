@@ -1,0 +1,225 @@
+"""An episode of the policy as it is now, filmed in an env of its own.
+
+The training must not notice: it has its own env, and the random states of Python, NumPy and
+torch are put back, so that the weights are the same bits with and without videos.
+"""
+
+from __future__ import annotations
+
+import copy
+import os
+import random
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+import gymnasium
+import numpy as np
+import numpy.typing as npt
+import torch
+from gymnasium.envs.registration import EnvSpec
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.utils import check_for_correct_spaces
+from stable_baselines3.common.vec_env import (
+    DummyVecEnv,
+    VecCheckNan,
+    VecEnv,
+    VecExtractDictObs,
+    VecFrameStack,
+    VecMonitor,
+    VecNormalize,
+    VecTransposeImage,
+    VecVideoRecorder,
+)
+
+from rltrack.callbacks._sb3_env import EnvFacts, layers
+
+MakeEnv = Callable[[], "gymnasium.Env[Any, Any]"]
+
+#: Each video begins with the same draw of the env, so that two differ by the policy.
+SEED: Final = 2**20
+
+#: Wrappers that change nothing of what a policy sees and does, and that a film needs not have.
+_NEUTRAL: Final = (
+    *("Monitor", "RecordEpisodeStatistics", "RecordVideo", "HumanRendering"),
+    *("TimeLimit", "OrderEnforcing", "PassiveEnvChecker"),
+)
+_ADVICE: Final = "pass video_env=, a function that makes one with render_mode='rgb_array'"
+
+
+class NoVideoError(Exception):
+    """There can be no video; the message says why, and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Film:
+    """One episode: its frames, of shape (H, W, C) each, and what came of it."""
+
+    frames: list[npt.NDArray[np.uint8]]
+    fps: float | None
+    episode_return: float
+    length: int
+    """Timesteps."""
+
+
+def film_episode(
+    model: BaseAlgorithm, facts: EnvFacts, make_env: MakeEnv | None, max_steps: int
+) -> Film:
+    """Let the policy play one episode, without exploration.
+
+    Args:
+        model: its policy is asked, and left as it was.
+        facts: of the env that the model is trained in.
+        make_env: makes the env to film; by default it is made as the training's was.
+        max_steps: where the film ends if the episode does not.
+
+    Raises:
+        NoVideoError: the env cannot be made again, or gives no frames.
+    """
+    assert model.env is not None
+    with _undisturbed(model):
+        camera = _Camera(make_env() if make_env is not None else _make_again(facts))
+        env = _dressed_like(model.env, DummyVecEnv([lambda: camera]))
+        try:
+            try:
+                check_for_correct_spaces(env, model.observation_space, model.action_space)
+            except ValueError as mismatch:
+                raise NoVideoError(f"the env to film differs: {mismatch}; {_ADVICE}") from None
+            _play(model, env, camera, max_steps)
+        finally:
+            env.close()
+    fps = camera.metadata.get("render_fps")
+    return Film(camera.frames, fps and float(fps), camera.episode_return, camera.length)
+
+
+def _play(model: BaseAlgorithm, env: VecEnv, camera: _Camera, max_steps: int) -> None:
+    env.seed(SEED)
+    observation = env.reset()
+    state = None
+    starts = np.ones(1, bool)
+    while not camera.over and camera.length < max_steps:
+        actions, state = model.predict(
+            observation,  # type: ignore[arg-type]  # VecEnvs also give tuples, which SB3 has no policy for
+            state=state,
+            episode_start=starts,
+            deterministic=True,
+        )
+        observation, _, starts, _ = env.step(actions)
+
+
+class _Camera(gymnasium.Wrapper[Any, Any, Any, Any]):
+    """Keeps a frame of each state of the first episode, the last one too.
+
+    It stands inside the VecEnv, which resets an env in the same step in which its episode ends.
+    """
+
+    def __init__(self, env: gymnasium.Env[Any, Any]) -> None:
+        super().__init__(env)
+        self.frames: list[npt.NDArray[np.uint8]] = []
+        self.episode_return = 0.0
+        self.length = 0
+        self.over = False
+
+    def reset(self, **options: Any) -> tuple[Any, dict[str, Any]]:
+        answer = self.env.reset(**options)
+        if not self.over:
+            self._shoot()
+        return answer
+
+    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
+        observation, reward, terminated, truncated, info = self.env.step(action)
+        self.episode_return += float(reward)
+        self.length += 1
+        self.over = terminated or truncated
+        self._shoot()
+        return observation, reward, terminated, truncated, info
+
+    def _shoot(self) -> None:
+        frame = self.env.render()
+        if not isinstance(frame, np.ndarray) or frame.ndim != 3:
+            raise NoVideoError(f"the env's render() gave {type(frame).__name__}, and no frame")
+        self.frames.append(np.array(frame))  # some envs draw into the same buffer again
+
+
+# -- the env -----------------------------------------------------------------------------------
+
+
+def _make_again(facts: EnvFacts) -> gymnasium.Env[Any, Any]:
+    if facts.env_id is None:
+        raise NoVideoError(f"the env was not made by gymnasium.make; {_ADVICE}")
+    how: str | EnvSpec = facts.env_id
+    if facts.spec is not None:
+        how = copy.copy(facts.spec)
+        how.additional_wrappers = tuple(
+            wrapper for wrapper in how.additional_wrappers if wrapper.name not in _NEUTRAL
+        )
+        unknown = [wrapper.name for wrapper in how.additional_wrappers if wrapper.kwargs is None]
+    else:
+        unknown = [name for name in facts.wrappers if name not in _NEUTRAL]
+    if unknown:
+        raise NoVideoError(f"it is not known how {unknown[0]} was put around the env; {_ADVICE}")
+    try:
+        return gymnasium.make(how, render_mode="rgb_array")
+    except Exception as refusal:  # whatever an env's constructor raises
+        raise NoVideoError(
+            f"{facts.env_id} cannot be made with render_mode='rgb_array' ({refusal}); {_ADVICE}"
+        ) from refusal
+
+
+def _dressed_like(training: VecEnv, env: VecEnv) -> VecEnv:
+    """Put the wrappers of the training's VecEnv around `env`, with their present state."""
+    for layer in reversed(layers(training)[:-1]):
+        if isinstance(layer, VecNormalize):
+            normalize = copy.deepcopy(layer)  # as pickled: without the env
+            normalize.set_venv(env)
+            normalize.training = False
+            env = normalize
+        elif isinstance(layer, VecFrameStack):
+            env = VecFrameStack(env, layer.stacked_obs.n_stack, _channels_order(layer))
+        elif isinstance(layer, VecTransposeImage):
+            env = VecTransposeImage(env, layer.skip)
+        elif isinstance(layer, VecExtractDictObs):
+            env = VecExtractDictObs(env, layer.key)
+        elif not isinstance(layer, (VecMonitor, VecCheckNan, VecVideoRecorder)):
+            raise NoVideoError(
+                f"{type(layer).__name__} around the training's env cannot be put around another"
+            )
+    return env
+
+
+def _channels_order(layer: VecFrameStack) -> str | None:
+    first = getattr(layer.stacked_obs, "channels_first", None)
+    return None if first is None else "first" if first else "last"
+
+
+def prepare_rendering() -> None:
+    """Have MuJoCo render without a display, where there is none: its default would fail."""
+    headless = sys.platform == "linux" and not os.environ.get("DISPLAY")
+    if headless and "mujoco" not in sys.modules:
+        os.environ.setdefault("MUJOCO_GL", "egl")
+
+
+# -- the training's state ----------------------------------------------------------------------
+
+
+@contextmanager
+def _undisturbed(model: BaseAlgorithm) -> Iterator[None]:
+    """Put back random states and the policy's mode."""
+    python = random.getstate()
+    legacy = np.random.get_state()
+    cpu = torch.get_rng_state()
+    # Asking an idle CUDA for its state would start it, and take a gigabyte.
+    uses_gpu = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+    gpus = torch.cuda.get_rng_state_all() if uses_gpu else None
+    was_training = model.policy.training
+    try:
+        yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(legacy)
+        torch.set_rng_state(cpu)
+        if gpus is not None:
+            torch.cuda.set_rng_state_all(gpus)
+        model.policy.set_training_mode(was_training)

@@ -1,0 +1,201 @@
+"""`SB3Callback`: a training of Stable-Baselines3, as a run."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from stable_baselines3.common.callbacks import BaseCallback
+
+import rltrack
+from rltrack.callbacks._sb3_env import EnvFacts, env_facts
+from rltrack.callbacks._sb3_episodes import EpisodeLog
+from rltrack.callbacks._sb3_faults import survive
+from rltrack.callbacks._sb3_hyperparameters import environment, hyperparameters
+from rltrack.callbacks._sb3_logger import GLOBAL_STEP, RunWriter
+from rltrack.callbacks._sb3_video import NoVideoError, film_episode, prepare_rendering
+from rltrack.errors import RunFinishedError, UsageError
+
+if TYPE_CHECKING:
+    from rltrack.callbacks._sb3_video import MakeEnv
+
+
+class SB3Callback(BaseCallback):
+    """Record a training of Stable-Baselines3: what it logs, its episodes, its choices.
+
+    - All that SB3's logger records, under SB3's own keys, at SB3's ``num_timesteps``. It needs
+      no TensorBoard, and the user's logger stays as it is.
+    - One row for each finished episode of each env: ``episode/return``, ``episode/length``,
+      ``episode/time_s``, ``episode/env``, ``episode/truncated``, and ``episode/success`` where
+      the env says so. Several envs may end one on the same step: each gets its row.
+    - The hyperparameters as `run.config`, where the user did not set them.
+    - A video of the policy every `video_freq` timesteps, as ``eval/video``.
+
+    Every row carries ``global_step``, the timesteps so far over all envs. Training is what
+    matters: if recording fails, the run says so once and the training goes on.
+
+        model.learn(100_000, callback=SB3Callback(video_freq=20_000))
+
+    Args:
+        run: where to record; by default the run that is going on, or else a new one, which is
+            finished when the training ends.
+        video_freq: timesteps from one video to the next; 0 for none.
+        video_length: timesteps of a video at most.
+        video_env: makes the env to film, with ``render_mode="rgb_array"``. Needed only where
+            the training's env cannot be made again: it was not made by `gymnasium.make`, or
+            has a wrapper that does not tell its arguments.
+        verbose: SB3's; this callback prints nothing of its own.
+
+    Raises:
+        UsageError: `video_freq` or `video_length` is no count.
+    """
+
+    def __init__(
+        self,
+        run: rltrack.Run | None = None,
+        *,
+        video_freq: int = 0,
+        video_length: int = 500,
+        video_env: MakeEnv | None = None,
+        verbose: int = 0,
+    ) -> None:
+        super().__init__(verbose)
+        if video_freq < 0 or video_length < 1:
+            raise UsageError(
+                f"SB3Callback(video_freq={video_freq}, video_length={video_length}): a frequency "
+                "is 0 or more timesteps, and a length 1 or more"
+            )
+        self._given_run = run
+        self._run: rltrack.Run | None = None
+        self._run_is_ours = False
+        self._writer: RunWriter | None = None
+        self._episodes: EpisodeLog | None = None
+        self._facts: EnvFacts | None = None
+        self._chosen_by_us: set[str] = set()
+        self._video_freq = int(video_freq)
+        self._video_length = int(video_length)
+        self._video_env = video_env
+        self._next_video: float = math.inf
+        if video_freq:
+            prepare_rendering()
+
+    def _on_training_start(self) -> None:
+        self._run = run = self._find_run()
+        if self._writer is None or self._writer.run is not run:
+            self._writer = self._episodes = None
+            self._chosen_by_us.clear()
+        goes_on = self._episodes is not None and not self.locals.get("reset_num_timesteps", True)
+        self._attempt("joining SB3's logger", lambda: self._join_logger(run))
+        self._attempt("looking at the env", lambda: self._look_at_env(run, goes_on=goes_on))
+        self._attempt("reading the hyperparameters", lambda: self._note_choices(run))
+        self._attempt("preparing videos", lambda: self._prepare_videos(run))
+
+    def _on_step(self) -> bool:
+        run = self._run
+        if run is None or run.state != "running":
+            return True  # it was finished while the training goes on
+        try:
+            if self._episodes is not None:
+                self._episodes.after_step(self.locals, self.num_timesteps)
+            if self.num_timesteps >= self._next_video:
+                self._log_video(run)
+        except Exception as fault:
+            survive(run, "looking at a step", fault)
+        return True  # False would stop the training
+
+    def _on_training_end(self) -> None:
+        run, self._run = self._run, None
+        if run is None or run.state != "running":
+            return
+        if self._writer is not None:
+            self._writer.detach()
+        if self._run_is_ours:
+            run.finish()
+
+    # -- the run ---------------------------------------------------------------------------
+
+    def _find_run(self) -> rltrack.Run:
+        run = self._given_run or rltrack.run
+        # `_run` is still set if an exception ended the last training: then it is gone on with.
+        self._run_is_ours = run is None or (run is self._run and self._run_is_ours)
+        if run is None:
+            return rltrack.init()
+        if run.state != "running":
+            raise RunFinishedError(
+                f"SB3Callback: run {run.path} is {run.state}, so nothing can be recorded in it; "
+                "start another with rltrack.init(), or leave run= out"
+            )
+        return run
+
+    def _attempt(self, doing: str, action: Callable[[], None]) -> None:
+        """Do one thing; if it fails, the others and the training must not."""
+        assert self._run is not None
+        try:
+            action()
+        except Exception as fault:
+            survive(self._run, doing, fault)
+
+    def _join_logger(self, run: rltrack.Run) -> None:
+        self._writer = self._writer or RunWriter(run)
+        self._writer.attach(self.model)
+
+    def _look_at_env(self, run: rltrack.Run, *, goes_on: bool) -> None:
+        self._facts = env_facts(self.training_env)
+        # Where learn() goes on without a reset, so do the episodes that it left half done.
+        if not goes_on:
+            self._episodes = EpisodeLog(run, self.training_env)
+
+    def _note_choices(self, run: rltrack.Run) -> None:
+        assert self._facts is not None
+        total_timesteps = self.locals.get("total_timesteps")
+        chosen = hyperparameters(self.model, self._facts, total_timesteps)
+        # A later learn() may correct what an earlier one set; the user's own is never touched.
+        ours = {key: chosen[key] for key in chosen if key in self._chosen_by_us}
+        new = {key: chosen[key] for key in chosen if key not in run.config}
+        run.config.update(ours | new, allow_val_change=True)
+        self._chosen_by_us |= new.keys()
+        run.note_metadata(environment(self.model, self._facts))
+
+    # -- videos ----------------------------------------------------------------------------
+
+    def _prepare_videos(self, run: rltrack.Run) -> None:
+        self._next_video = math.inf
+        if not self._video_freq or run.disabled:
+            return
+        from rltrack.extras import require
+
+        require("imageio_ffmpeg", extra="video")  # now, and not after an hour of training
+        assert self._facts is not None
+        if self._facts.remote and self._video_env is None and self._facts.env_id is not None:
+            run.warn(
+                "SB3Callback remote env",
+                f"the envs live in other processes, so videos show {self._facts.env_id} as "
+                "gymnasium.make makes it by default; if yours has arguments, pass video_env=",
+            )
+        self._next_video = self._next_multiple()
+
+    def _next_multiple(self) -> int:
+        return (self.num_timesteps // self._video_freq + 1) * self._video_freq
+
+    def _log_video(self, run: rltrack.Run) -> None:
+        assert self._facts is not None
+        self._next_video = math.inf  # if this one fails, each further one would cost its time
+        step = self.num_timesteps
+        try:
+            film = film_episode(self.model, self._facts, self._video_env, self._video_length)
+        except NoVideoError as why:
+            run.warn("SB3Callback video", f"SB3Callback records no videos: {why}")
+            return
+        except Exception as fault:
+            survive(run, "filming an episode (no more are filmed)", fault)
+            return
+        caption = f"{step:,} timesteps: return {film.episode_return:g}, length {film.length}"
+        row: dict[str, Any] = {
+            "eval/video": rltrack.Video(film.frames, caption=caption, fps=film.fps),
+            "eval/video_return": film.episode_return,
+            "eval/video_length": film.length,
+            GLOBAL_STEP: step,
+        }
+        run.log_point(row, step=step)
+        self._next_video = self._next_multiple()
