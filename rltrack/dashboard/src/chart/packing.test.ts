@@ -15,7 +15,10 @@ test("small sections share a row", () => expect(shape([["rollout", 2], ["eval", 
 test("a later small section fills a row that a large one would leave open", () =>
   expect(shape([["loss", 1], ["train", 7], ["time", 1], ["system", 1]], 3)).toBe("loss1 time1 system1 train3"));
 
-test("what stays open goes to the first of the row", () => expect(shape([["a", 1], ["b", 1]], 3)).toBe("a2 b1"));
+test("what stays open is shared out", () => {
+  expect(shape([["a", 1], ["b", 1]], 3)).toBe("a2 b1");
+  expect(shape([["a", 1], ["b", 1]], 4)).toBe("a2 b2");
+});
 
 test("on one column the order is as it was", () => expect(shape([["a", 4], ["b", 1]], 1)).toBe("a1 b1"));
 

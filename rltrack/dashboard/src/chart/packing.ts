@@ -24,8 +24,8 @@ export function packed(sections: Section[], columns: number, isFolded: (name: st
       row.push({ ...waiting.splice(i, 1)[0]!, span });
       free -= span;
     }
-    // What is left over goes to the section that was to come first.
-    row[0]!.span += free;
+    // What is left over is shared out, to the section that was to come first before the others.
+    for (let i = 0; i < free; i++) row[i % row.length]!.span += 1;
     rows.push(...row);
   }
   return rows;

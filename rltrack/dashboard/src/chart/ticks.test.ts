@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { clockTicks, durationTicks, logTicks, numberTicks, roundTicks } from "./ticks";
+import { clockTicks, durationTicks, logTicks, numberTicks, roundTicks, wholeTicks } from "./ticks";
 
 const labels = (ticks: { label: string }[]) => ticks.map((tick) => tick.label);
 
@@ -8,6 +8,11 @@ describe("numberTicks", () => {
     expect(labels(numberTicks(0, 1_000_000, 5))).toEqual(["0", "200k", "400k", "600k", "800k", "1M"]));
   test("cross zero without a negative zero", () => expect(labels(numberTicks(-1, 1, 2))).toEqual(["−1", "0", "1"]));
   test("of an empty range are none", () => expect(roundTicks(3, 3, 5)).toEqual([]));
+});
+
+test("steps are counted in whole numbers", () => {
+  expect(labels(wholeTicks(0, 3, 10))).toEqual(["0", "1", "2", "3"]);
+  expect(labels(wholeTicks(0, 10, 4))).toEqual(["0", "5", "10"]);
 });
 
 describe("logTicks", () => {

@@ -34,6 +34,13 @@ export function numberTicks(low: number, high: number, most: number): Tick[] {
   return at.map((tick, i) => ({ at: tick, label: labels[i]! }));
 }
 
+/** Ticks of an axis that counts: there is no half step. */
+export function wholeTicks(low: number, high: number, most: number): Tick[] {
+  const at = roundTicks(low, high, Math.min(most, Math.max(1, high - low))).filter(Number.isInteger);
+  const labels = tickLabels(at);
+  return at.map((tick, i) => ({ at: tick, label: labels[i]! }));
+}
+
 /** Ticks of a log axis: decades, and 1-2-5 between them where the range is short. `low` and `high` are powers of ten. */
 export function logTicks(low: number, high: number, most: number): Tick[] {
   const every = Math.max(1, Math.ceil((high - low) / Math.max(1, most)));

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Run } from "../server/types";
-import { asNumber, flatten, inline, summaryNumber } from "./values";
+import { asNumber, flatten, inline, summaryNumber, withoutFiles } from "./values";
 
 test("the strings that stand for floats are numbers again", () => {
   expect(asNumber("NaN")).toBeNaN();
@@ -21,6 +21,12 @@ test("nested keys are joined by dots, lists and empty objects stay whole", () =>
     ["net", [64, 64]],
   ]);
 });
+
+test("a summary keeps its numbers and loses its files", () =>
+  expect(withoutFiles({ loss: 1, video: { _type: "video-file", path: "a.mp4" }, best: { max: 2 } })).toEqual({
+    loss: 1,
+    best: { max: 2 },
+  }));
 
 test("values are written in one line", () => {
   expect([inline("a"), inline([1, "b"]), inline(null)]).toEqual(["a", '[1,"b"]', "null"]);

@@ -20,11 +20,16 @@ export class Draft<T> {
   set value(value: T) {
     this.#pending = { value };
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.flush(), WRITE_AFTER_MS);
+    this.#timer = setTimeout(() => this.#flush(), WRITE_AFTER_MS);
   }
 
-  flush(): void {
+  /** The page is left: what was not written yet belongs to no other page's URL. */
+  drop(): void {
     clearTimeout(this.#timer);
+    this.#pending = null;
+  }
+
+  #flush(): void {
     if (!this.#pending) return;
     this.write(this.#pending.value);
     this.#pending = null;
