@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rltrack.store.columns import BOOL, FLOAT, INT, OBJECT, Column, RowNumbers
+from rltrack.store.columns import BOOL, FLOAT, INT, OBJECT, Column, RowNumbers, as_floats
 from rltrack.store.definitions import ROW_AXES, RUNTIME, STEP, TIMESTAMP
 from rltrack.store.run import RunReader, StreamName
 from rltrack.store.series import axis_values
@@ -19,13 +19,29 @@ from rltrack.store.series import axis_values
 class TableColumn:
     """The values of one key in a table.
 
-    `values` is of int64, bool or float64 where all values are of that kind, and holds any
-    value in a row that is not `present`; else it is of objects, with Python's own types.
+    `values` is of int64, bool or float64 where all values are of that kind, and of float64
+    where floats and ints are mixed that a float holds exactly. In a row that is not `present` it
+    holds anything. Else it is of objects, with Python's own types.
     """
 
     values: npt.NDArray[Any]
     present: npt.NDArray[np.bool_]
     """Of each row: whether the key was logged in it."""
+    whole: npt.NDArray[np.bool_] | None = None
+    """Of each row of a float column: whether an int was logged. None: nowhere."""
+
+    def take(self, chosen: npt.NDArray[Any]) -> TableColumn:
+        """Some of the rows: by a mask, or by their places."""
+        whole = None if self.whole is None else self.whole[chosen]
+        return TableColumn(self.values[chosen], self.present[chosen], whole)
+
+    def plain(self, first: int, end: int) -> list[Any]:
+        """Some rows as Python's own types."""
+        values: list[Any] = self.values[first:end].tolist()
+        if self.whole is not None:
+            for at in np.flatnonzero(self.whole[first:end]).tolist():
+                values[at] = int(values[at])
+        return values
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,7 +56,7 @@ class Table:
         end = self.row_count if end is None else min(end, self.row_count)
         rows: list[dict[str, Any]] = [{} for _ in range(first, end)]
         for key, column in self.columns.items():
-            values = column.values[first:end].tolist()
+            values = column.plain(first, end)
             present = column.present[first:end]
             if present.all():
                 for row, value in zip(rows, values, strict=True):
@@ -52,10 +68,7 @@ class Table:
 
     def take(self, chosen: npt.NDArray[Any]) -> Table:
         """Some of the rows: by a mask, or by their places."""
-        columns = {
-            key: TableColumn(column.values[chosen], column.present[chosen])
-            for key, column in self.columns.items()
-        }
+        columns = {key: column.take(chosen) for key, column in self.columns.items()}
         return Table(columns, len(np.arange(self.row_count)[chosen]))
 
     def where(self, keys: Iterable[str], min_step: int | None, max_step: int | None) -> Table:
@@ -143,7 +156,10 @@ def _column(
         values[row] = bits != 0
     elif column.seen == {FLOAT, INT} and _all_exact(bits[kinds == INT]):
         values = np.full(count, np.nan)
-        values[row] = np.where(kinds == FLOAT, bits.view(np.float64), bits.astype(np.float64))
+        values[row] = as_floats(bits, kinds, column.seen)
+        whole = np.zeros(count, np.bool_)
+        whole[row] = kinds == INT
+        return TableColumn(values, present, whole)
     else:
         values = np.full(count, None, dtype=object)
         for at, value, kind in zip(row.tolist(), bits.tolist(), kinds.tolist(), strict=True):

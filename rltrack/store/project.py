@@ -7,6 +7,7 @@ learns of all runs again, and not of none.
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Collection
@@ -14,8 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from rltrack._names import folder_name
 from rltrack.errors import NotFoundError
-from rltrack.folder import State, projects, run_folder, run_folders
+from rltrack.folder import RunFolder, State, projects, run_folder, run_folders
 from rltrack.store.panel import common_axis
 from rltrack.store.run import RunReader
 
@@ -63,6 +65,7 @@ class Project:
     ) -> None:
         self.name = name
         self._root = root
+        self._folder = root / folder_name(name)
         self._now = now
         self._memory_bytes = memory_bytes
         self._lock = threading.RLock()
@@ -101,19 +104,27 @@ class Project:
 
     def _scan(self) -> None:
         """Follow the folder: forget runs that are gone, and open those that are new."""
-        folders = {folder.path.name: folder for folder in run_folders(self._root, self.name)}
+        names = self._folder_names()
         known = {run.folder.path.name for run in self._runs.values()}
         for run_id, run in list(self._runs.items()):
-            if run.folder.path.name not in folders:
+            if run.folder.path.name not in names:
                 self._version += 1
                 self._removed[run_id] = self._version
                 for table in (self._runs, self._versions, self._revisions):
                     table.pop(run_id, None)
-        for name, folder in folders.items():
-            if name not in known:
+        for name in names - known:
+            folder = RunFolder(self._folder / name)
+            if folder.run_json.exists():
                 run = RunReader(folder, now=self._now)
                 self._runs[run.id] = run
                 self._removed.pop(run.id, None)
+
+    def _folder_names(self) -> set[str]:
+        """What is in the project's folder: one call, so that a look at a thousand runs is cheap."""
+        try:
+            return set(os.listdir(self._folder))
+        except (FileNotFoundError, NotADirectoryError):
+            return set()
 
     def _spare_memory(self) -> None:
         held = {run.id: run.nbytes for run in self._runs.values()}
@@ -150,6 +161,8 @@ class Project:
             if run is not None:
                 run.refresh()
             found[run_id] = run
+        with self._lock:
+            self._spare_memory()
         return found
 
     def _open(self, run_id: str) -> RunReader | None:

@@ -93,6 +93,7 @@ class RunReader:
         self._trouble: str | None = None
         self._state: State | None = None
         self._settled = False
+        self._held_bytes = 0
         self._released = False
         self._digest: RunDigest | None = None
 
@@ -217,6 +218,7 @@ class RunReader:
 
     def _settle(self) -> None:
         self._settled = True
+        self._held_bytes = self._count_bytes()
         self._journal = None  # closes its files: a thousand runs must not hold a thousand open
 
     @property
@@ -358,7 +360,10 @@ class RunReader:
     @property
     def nbytes(self) -> int:
         """Memory that the rows take, about."""
-        return 0 if self._released else self._history.nbytes + self._system.nbytes
+        return self._held_bytes if self._settled else self._count_bytes()
+
+    def _count_bytes(self) -> int:
+        return self._history.nbytes + self._system.nbytes
 
     def release(self) -> None:
         """Give the rows of a settled run back; the digest stays, and points are read again."""
@@ -368,6 +373,7 @@ class RunReader:
             self.digest()
             self._history, self._system = Stream(), Stream()
             self._feed = Feed(self._history, self._system)
+            self._held_bytes = 0
             self._released = True
 
     def _reload(self) -> None:

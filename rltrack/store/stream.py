@@ -195,7 +195,7 @@ class Feed:
             order = np.argsort(row, kind="stable")
             row, bits, kinds = row[order], bits[order], kinds[order]
         column.extend(row, bits, kinds)
-        column.seen.update(np.unique(kinds).tolist())
+        column.seen.update(np.flatnonzero(np.bincount(kinds)).tolist())
         last = int(row[-1])
         clock, sequence = stream.rows.clock_ns.view[last], stream.rows.sequence.view[last]
         stamp = (int(clock), self._writer, int(sequence))

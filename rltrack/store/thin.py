@@ -10,6 +10,7 @@ The same question about the same points gives the same bytes.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from rltrack.store.columns import Floats, Ints
 from rltrack.store.series import Series
 
 MIN_BUCKETS: Final = 2
-_ROUND: Final = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
+_ROUND: Final = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,11 +101,13 @@ def _round_width(low: float, high: float, buckets: int) -> float:
     finest = 4 * float(np.spacing(max(abs(low), abs(high), 1e-290)))
     least = max(least, finest) if low < high else max(1.0, finest)
     exponent = math.floor(math.log10(least))
-    for digit in _ROUND:
-        width = digit * 10.0**exponent if exponent >= 0 else digit / 10.0**-exponent
-        if width >= least:
-            return width
-    return 10.0 * least  # the logarithm was off by a rounding
+    for power in itertools.count(exponent):
+        for digit in _ROUND:
+            width = digit * 10.0**power if power >= 0 else digit / 10.0**-power
+            # The count, too, is looked at: it may be one off by a rounding of `least`.
+            if width >= least and math.floor(high / width) - math.floor(low / width) < buckets:
+                return width
+    raise AssertionError("two buckets hold every range")
 
 
 def thin(series: Series, grid: Grid) -> Buckets:
