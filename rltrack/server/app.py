@@ -80,7 +80,7 @@ def create_app(root: Path, *, host: str = "127.0.0.1", static: Path = STATIC) ->
             Exception: _fault_answer,
         },
     )
-    app.state.close_streams = site.close
+    app.state.watches = site.watches
     return app
 
 
@@ -90,7 +90,8 @@ class _Site:
     def __init__(self, catalog: Catalog, static: Path) -> None:
         self._catalog = catalog
         self._static = static
-        self._watches: dict[str | None, Watch] = {}
+        self.watches: dict[str | None, Watch] = {}
+        """By project; None is the list of projects."""
 
     def meta(self, request: Request) -> Response:
         root = str(self._catalog.root.absolute())
@@ -162,9 +163,9 @@ class _Site:
             version, runs, removed = await run_in_threadpool(project.changed_since, known)
             return version, {"version": version, "runs": [run.id for run in runs] + removed}
 
-        if project.name not in self._watches:
-            self._watches[project.name] = Watch(look, tell)
-        return _stream(self._watches[project.name])
+        if project.name not in self.watches:
+            self.watches[project.name] = Watch(look, tell)
+        return _stream(self.watches[project.name])
 
     async def all_changes(self, request: Request) -> Response:
         async def look() -> int:
@@ -174,9 +175,9 @@ class _Site:
             version = self._catalog.version
             return version, {"version": version}
 
-        if None not in self._watches:
-            self._watches[None] = Watch(look, tell, _PROJECTS_LOOK_S)
-        return _stream(self._watches[None])
+        if None not in self.watches:
+            self.watches[None] = Watch(look, tell, _PROJECTS_LOOK_S)
+        return _stream(self.watches[None])
 
     def unknown(self, request: Request) -> Response:
         path = request.url.path
@@ -184,11 +185,6 @@ class _Site:
 
     def page(self, request: Request) -> Response:
         return page_answer(self._static, request.path_params["path"])
-
-    def close(self) -> None:
-        """End all streams, so that the server can stop."""
-        for watch in self._watches.values():
-            watch.close()
 
     def _project(self, request: Request) -> Project:
         return self._catalog.project(request.path_params["project"])

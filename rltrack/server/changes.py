@@ -47,6 +47,11 @@ class Watch:
         """Whether nobody listens."""
         return not self._listeners
 
+    @property
+    def is_looking(self) -> bool:
+        """Whether the folder is being looked at."""
+        return self._looking is not None
+
     async def events(self) -> AsyncIterator[str]:
         """The stream of one listener; the present version comes at once."""
         woken = asyncio.Event()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import socket
 import threading
@@ -15,6 +16,7 @@ import uvicorn
 from rltrack._terminal import say
 from rltrack.errors import UsageError
 from rltrack.server.app import create_app
+from rltrack.server.changes import Watch
 from rltrack.server.page import HOW_TO_BUILD, STATIC, is_built
 
 DEFAULT_HOST: Final = "127.0.0.1"
@@ -45,7 +47,9 @@ def serve(
     with _listen(host, port) as listening:
         if not is_built(STATIC):
             say(f"the page was not built: {HOW_TO_BUILD}")
-        _Server(root, host, lambda: on_started(_url(host, listening))).run(sockets=[listening])
+        server = _Server(root, host, lambda: on_started(_url(host, listening)))
+        with contextlib.suppress(KeyboardInterrupt):  # raised again once the server has stopped
+            server.run(sockets=[listening])
 
 
 class Background:
@@ -83,6 +87,11 @@ class Background:
             self._socket.close()
             started.set()
 
+    @property
+    def watches(self) -> list[Watch]:
+        """What was listened to so far, and whether anybody still does."""
+        return self._server.watches()
+
     def stop(self) -> None:
         """End the server and its streams; may be called again."""
         self._server.should_exit = True
@@ -118,13 +127,18 @@ class _Server(uvicorn.Server):
             )
         )
 
+    def watches(self) -> list[Watch]:
+        """What was listened to so far."""
+        return list(self._app.state.watches.values())
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self._on_started()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         # uvicorn waits for answers that are on their way, and a stream is one that never ends.
-        self._app.state.close_streams()
+        for watch in self.watches():
+            watch.close()
         await super().shutdown(sockets)
 
 
