@@ -117,10 +117,10 @@ export class Painter {
   #paintDot(ctx: CanvasRenderingContext2D, plot: Plot, line: Line, paper: string, alpha: number): void {
     const { end } = this.#traced.get(line.run)!;
     if (!line.stopped || !end?.inside) return;
-    ctx.globalAlpha = 1;
-    ctx.fillStyle = paper;
-    disc(ctx, end.x, end.y, 4.5 * plot.ratio);
     ctx.globalAlpha = alpha;
+    // A ring parts the dot from the lines under it; a dimmed one would cut the lit line.
+    ctx.fillStyle = paper;
+    if (alpha === 1) disc(ctx, end.x, end.y, 4.5 * plot.ratio);
     ctx.fillStyle = line.colour;
     disc(ctx, end.x, end.y, 3 * plot.ratio);
   }
