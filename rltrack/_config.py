@@ -42,8 +42,10 @@ class Config(MutableMapping[str, Any]):
         self.update({key: value})
 
     def __delitem__(self, key: str) -> None:
-        del self._items[key]
+        if key not in self._items:
+            raise KeyError(key)
         self._record({}, [key])
+        del self._items[key]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._items)
@@ -56,10 +58,10 @@ class Config(MutableMapping[str, Any]):
 
     def __getattr__(self, name: str) -> Any:
         try:
-            return self._items[name]
+            return self.__dict__["_items"][name]
         except KeyError:
             raise AttributeError(
-                f"config has no {name!r}; it has {', '.join(sorted(self._items)) or 'nothing yet'}"
+                f"config has no {name!r}; it has {', '.join(self) or 'nothing yet'}"
             ) from None
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -73,6 +75,9 @@ class Config(MutableMapping[str, Any]):
 
     def __repr__(self) -> str:
         return repr(self._items)
+
+    def __reduce__(self) -> tuple[type, tuple[dict[str, Any]]]:
+        return dict, (self.as_dict(),)  # a copy is no config of any run
 
     def update(
         self, values: object = (), /, allow_val_change: bool | None = None, **named: Any
@@ -103,8 +108,8 @@ class Config(MutableMapping[str, Any]):
                     )
             changed[key] = new
         if changed:
+            self._record(changed, [])  # first: it raises when the run has ended
             self._items.update({key: self._watched(key, value) for key, value in changed.items()})
-            self._record(changed, [])
 
     def setdefaults(self, values: object) -> None:
         """Set the keys that have no value yet."""
@@ -123,7 +128,8 @@ class Config(MutableMapping[str, Any]):
         """`value`, in which every nested dict tells of its changes."""
 
         def changed() -> None:
-            self._record({key: config_value(self._items[key])}, [])
+            if key in self._items:
+                self._record({key: config_value(self._items[key])}, [])
 
         return _watch(value, changed)
 
@@ -195,9 +201,10 @@ def as_mapping(values: object) -> dict[str, Any]:
         given = dict(values)
     elif dataclasses.is_dataclass(values) and not isinstance(values, type):
         given = {field.name: getattr(values, field.name) for field in dataclasses.fields(values)}
-        given = {name: _expanded(value) for name, value in given.items()}
+    elif hasattr(values, "flag_values_dict"):  # absl's FLAGS
+        given = values.flag_values_dict()
     elif isinstance(values, Iterable) and not isinstance(values, (str, bytes)):
-        given = dict(values)
+        given = _pairs(values)
     elif hasattr(values, "__dict__") and not callable(values):
         given = {name: value for name, value in vars(values).items() if not name.startswith("__")}
     else:
@@ -210,13 +217,13 @@ def as_mapping(values: object) -> dict[str, Any]:
     return given
 
 
-def _expanded(value: Any) -> Any:
-    """A dataclass inside a dataclass as a dict."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {
-            field.name: _expanded(getattr(value, field.name)) for field in dataclasses.fields(value)
-        }
-    return value
+def _pairs(values: Iterable[Any]) -> dict[str, Any]:
+    try:
+        return dict(values)
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"config must be a dict or have a __dict__ attribute, not {type(values).__name__}"
+        ) from None
 
 
 def same(old: Any, new: Any) -> bool:

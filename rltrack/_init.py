@@ -5,7 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NoReturn
 
@@ -19,11 +19,13 @@ from rltrack._names import (
 )
 from rltrack._run import Run, plain_names
 from rltrack._terminal import say
+from rltrack._values import config_value
 from rltrack.capture.exit import ExitWatch
 from rltrack.errors import NotInitializedError, StorageError, UsageError
-from rltrack.folder import RunFacts, RunFolder, run_folder, run_folders
+from rltrack.folder import RunFacts, run_folder
 from rltrack.journal.null import Journal, NullJournal
 from rltrack.journal.process import this_process
+from rltrack.journal.records import Json
 from rltrack.journal.writer import JournalWriter
 from rltrack.settings import Mode, Settings, resolve
 
@@ -59,8 +61,8 @@ def init(
     Args:
         project: what the run belongs to; by default the name of the git checkout.
         name: display name; by default two words and a number.
-        config: the run's choices: a mapping, a dataclass, an `argparse.Namespace`, or any
-            object with attributes.
+        config: the run's choices: a mapping, a dataclass, an `argparse.Namespace`, any object
+            with attributes, or the path of a JSON, TOML or YAML file.
         id: names the run within its project; by default eight random letters.
         dir: folder of all projects; by default ``./rltrack-runs``.
         group: what the run belongs to within the project, for example one experiment.
@@ -94,32 +96,38 @@ def init(
         notes=notes,
         tags=tags,
     )
-    given = {} if config is None else as_mapping(config)
+    given = _config_values(config)
     previous = _previous(reinit)
     if previous is not None and reinit != "create_new":
-        if reinit not in ("finish_previous", True):
+        if reinit in ("finish_previous", True):
+            previous.finish()
+        # A run that records nothing is never returned for one that does, nor the other way.
+        elif not previous.disabled and chosen.mode != "disabled":
             asked = {
                 "project": project,
                 "name": name,
                 "config": config,
                 "id": id,
+                "dir": dir,
                 "group": group,
+                "job_type": job_type,
                 "tags": tags,
                 "notes": notes,
+                "mode": mode,
+                "settings": settings,
             }
             dropped = [argument for argument, value in asked.items() if value is not None]
             if not chosen.silent:
                 ignored = f"; ignored: {', '.join(dropped)}" if dropped else ""
                 say(f"{previous.name} is going on and is returned{ignored}")
             return previous
-        previous.finish()
 
     run = _start(chosen, allow_val_change=allow_val_change)
     run.config.update(given)
     if chosen.provenance and not run.disabled:
         from rltrack.capture.provenance import Provenance
 
-        run.on_finish(Provenance(run.note_metadata, Path.cwd()).close)
+        run.on_finish(Provenance(run.note_metadata, _current_folder()).close)
     _live.append(run)
     if reinit != "create_new" or not _current:
         _current.append(run)
@@ -134,6 +142,25 @@ def init(
         ]:
             say(f"without a server, {', '.join(without_meaning)} has no meaning and is ignored")
     return run
+
+
+def _config_values(config: object) -> dict[str, Json]:
+    """`init`'s config as it is recorded; looked through before anything is started."""
+    if config is None:
+        return {}
+    if isinstance(config, (str, os.PathLike)):
+        from rltrack._config_file import read_config
+
+        config = read_config(config)
+    return {key: config_value(value) for key, value in as_mapping(config).items()}
+
+
+def _current_folder() -> Path:
+    """Where the process is; the root if somebody removed that."""
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        return Path(os.sep)
 
 
 def _previous(reinit: Reinit | bool) -> Run | None:
@@ -153,14 +180,17 @@ def _forget_finished() -> None:
 
 def _start(settings: Settings, *, allow_val_change: bool) -> Run:
     run_id = checked_run_id(settings.run_id) if settings.run_id is not None else new_run_id()
-    project = checked_project(settings.project) if settings.project is not None else None
+    if settings.project is not None:
+        project = checked_project(settings.project)
+    else:
+        project = default_project(_current_folder())
     host, pid, process = this_process()
     created_ns = time.time_ns()
 
     def facts(name: str) -> RunFacts:
         return RunFacts(
             id=run_id,
-            project=project or default_project(Path.cwd()),
+            project=project,
             name=settings.name or name,
             created_ns=created_ns,
             host=host,
@@ -176,45 +206,47 @@ def _start(settings: Settings, *, allow_val_change: bool) -> Run:
         null = NullJournal()
         return Run(facts(f"dummy-{run_id}"), settings, lambda run: null, None)
 
-    root, folder = _claim(settings, project or default_project(Path.cwd()), run_id)
-    number = sum(1 for _ in run_folders(root, folder.path.parent.name)) + 1
+    def record_in(root: Path) -> Run:
+        folder = run_folder(root.absolute(), project, run_id)
+        try:
+            folder.path.mkdir(parents=True)
+        except FileExistsError:
+            raise UsageError(
+                f"run {run_id!r} of project {project!r} is there already, in {folder.path}; "
+                "leave id= out for a new one"
+            ) from None
 
-    def open_journal(run: Run) -> Journal:
-        return JournalWriter(
-            folder.journal,
-            on_trouble=run.on_trouble,
-            admit=plain_names,
-            buffer_bytes=settings.buffer_bytes or 0,
-        )
+        def open_journal(run: Run) -> Journal:
+            return JournalWriter(
+                folder.journal,
+                on_trouble=run.on_trouble,
+                admit=plain_names,
+                buffer_bytes=settings.buffer_bytes or 0,
+            )
 
+        name = new_run_name(len(os.listdir(folder.path.parent)))
+        try:
+            return Run(
+                facts(name), settings, open_journal, folder, allow_val_change=allow_val_change
+            )
+        except OSError:
+            _remove(folder.path)
+            raise
+
+    return _in_root_or_spare(settings, record_in)
+
+
+def _in_root_or_spare(settings: Settings, record_in: Callable[[Path], Run]) -> Run:
+    """The run in the root that was chosen, or in a temporary one if that cannot be written."""
+    root = Path(settings.dir or ".")
     try:
-        return Run(
-            facts(new_run_name(number)),
-            settings,
-            open_journal,
-            folder,
-            allow_val_change=allow_val_change,
-        )
-    except OSError as refusal:
-        raise StorageError(f"no run can be started in {folder.path}: {refusal}") from refusal
-
-
-def _claim(settings: Settings, project: str, run_id: str) -> tuple[Path, RunFolder]:
-    """Make the run's folder, in a temporary place if the root cannot be written."""
-    root = Path(settings.dir or ".").absolute()
-    try:
-        return root, _make(root, project, run_id)
-    except FileExistsError:
-        raise UsageError(
-            f"run {run_id!r} of project {project!r} is there already, in "
-            f"{run_folder(root, project, run_id).path}; leave id= out for a new one"
-        ) from None
+        return record_in(root)
     except OSError as refusal:
         import tempfile
 
         spare = Path(tempfile.gettempdir()) / "rltrack-runs"
         try:
-            folder = _make(spare, project, run_id)
+            run = record_in(spare)
         except OSError:
             raise StorageError(
                 f"neither {root} ({refusal.strerror}) nor {spare} can be written; choose another "
@@ -222,13 +254,13 @@ def _claim(settings: Settings, project: str, run_id: str) -> tuple[Path, RunFold
             ) from refusal
         if not settings.silent:
             say(f"warning: {root} cannot be written ({refusal.strerror}); recording in {spare}")
-        return spare, folder
+        return run
 
 
-def _make(root: Path, project: str, run_id: str) -> RunFolder:
-    folder = run_folder(root, project, run_id)
-    folder.path.mkdir(parents=True)
-    return folder
+def _remove(folder: Path) -> None:
+    import shutil
+
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 # -- the module's own run ----------------------------------------------------------------------

@@ -41,6 +41,11 @@ if TYPE_CHECKING:
 STEP_KEY: Final = "_step"
 TIME_KEY: Final = "_timestamp"
 
+#: Beyond, one step and the next are one number to whoever counts in float64, as browsers do.
+MAX_STEP: Final = 2**53
+#: As far as nanoseconds in 63 bits reach: the year 2262.
+_MAX_TIME_S: Final = 2**63 / 1e9
+
 _EXIT_INTERRUPTED: Final = 255
 
 
@@ -96,11 +101,12 @@ class Run:
         self._media: MediaStore | None = None
         self._at_finish: list[Callable[[], None]] = []
         self._config = Config(self._record_config, allow_change=allow_val_change)
+        if folder is not None:
+            folder.write_facts(facts)
         self._journal = open_journal(self)
         self._summary = Summary(lambda: self._journal.latest(), self._record_summary)
         self._pulse: Pulse | None = None
         if folder is not None:
-            folder.write_facts(facts)
             alive = weakref.WeakMethod(self._beat)  # the thread must not keep a dropped run alive
             self._pulse = Pulse(lambda: (alive() or _nothing)(), settings.sync_interval_s or 5.0)
 
@@ -149,28 +155,35 @@ class Run:
         """
         if not isinstance(data, Mapping):
             raise TypeError(f"log_point must be passed a dictionary, not {type(data).__name__}")
+        if type(step) is not int:
+            step = _integer(step)
         journal = self._journal
         if type(data) is dict and data:
             with journal.lock:
                 if journal.write_row(data, step, time_ns or self._clock(), RowFlag.POINT):
                     return
-        self._log_values(data, _integer(step), RowFlag.POINT, time_ns)
+        self._log_values(data, step, RowFlag.POINT, time_ns)
 
     def _log_with_care(self, data: object, step: object, commit: bool | None) -> None:
         """`log`, with a step or a commit, or of something else than a dict with content."""
-        if self.disabled and not isinstance(data, Mapping):
-            return
-        if not isinstance(data, Mapping):
-            raise TypeError(f"log must be passed a dictionary, not {type(data).__name__}")
+        self._refuse_if_finished("log")
+        try:
+            if not isinstance(data, Mapping):
+                raise TypeError(f"log must be passed a dictionary, not {type(data).__name__}")
+            given = None if step is None else _integer(step)
+        except (TypeError, UsageError):
+            if self.disabled:  # accepts every call
+                return
+            raise
         with self._journal.lock:
-            if step is None:
+            if given is None:
                 at, flags = self._step, RowFlag.NONE
                 if commit is not None and not commit:
                     self._open_step = at if data else self._open_step
                 elif data or self._open_step == at:
                     self._step += 1  # so an empty row closes an open one, and is none itself
             else:
-                at, flags = _integer(step), RowFlag.EXPLICIT
+                at, flags = given, RowFlag.EXPLICIT
                 self._look_at_step(at)
                 if at >= self._step:
                     self._step = at + bool(commit)
@@ -181,11 +194,12 @@ class Run:
     def _look_at_step(self, step: int) -> None:
         last = max(self._last_step, self._step - 1)
         if step < min(last, self._step) or step < 0:
+            why = f"goes back: rows up to step {last} are there" if last >= 0 else "is below 0"
             told = (
-                f"log(step={step}) goes back: rows up to step {last} are there. It is kept on its own "
-                "step, where the last value of a metric counts"
+                f"log(step={step}) {why}. It is kept on its own step, where the last value of a "
+                "metric counts"
             )
-            if self._settings.strict:
+            if self._settings.strict and not self.disabled:
                 raise UsageError(told)
             self._warn("step", told)
         self._last_step = max(self._last_step, step)
@@ -195,17 +209,26 @@ class Run:
     ) -> None:
         """Write a row that is not all plain numbers."""
         self._refuse_if_finished("log")
+        try:
+            self._write_values(data, step, flags, time_ns)
+        except (TypeError, ValueError):
+            if not self.disabled:  # which accepts every call
+                raise
+
+    def _write_values(
+        self, data: Mapping[str, Any], step: int, flags: RowFlag, time_ns: int | None
+    ) -> None:
         values: dict[str, Json] = {}
         refused: list[str] = []
-        for name, value in flatten(_checked_names(data)).items():
+        for name, value in _flat(_checked_names(data)).items():
             if name == STEP_KEY:
                 continue
-            if name == TIME_KEY and isinstance(value, (int, float)):
-                time_ns = int(value * 1e9)
-                continue
             try:
-                values[name] = self._stored(name, step, value)
-            except Unstorable as why:
+                if name == TIME_KEY:
+                    time_ns = _nanoseconds(value)
+                else:
+                    values[name] = self._stored(name, step, value)
+            except (Unstorable, RecursionError) as why:
                 refused.append(f"{name!r}: {why}")
         if values:
             now = time_ns or self._clock()
@@ -511,16 +534,34 @@ def _nothing() -> None:
     """The pulse of a run that is gone."""
 
 
-def _integer(step: object) -> int:
+def _integer(step: Any) -> int:
     """A step given by the user: any integer, or a float with nothing behind the point."""
-    if isinstance(step, float) and step.is_integer():
-        return int(step)
+    whole = getattr(step, "is_integer", None)  # of float, and of NumPy's floats
     try:
-        return operator.index(step)  # type: ignore[arg-type]
+        number = int(step) if whole and whole() else operator.index(step)
     except TypeError:
         raise TypeError(
             f"log(step={step!r}): a step is an integer, not {type(step).__name__}"
         ) from None
+    if abs(number) > MAX_STEP:
+        raise UsageError(
+            f"log(step={step!r}): a step is at most 2**53, or charts could not tell it"
+        )
+    return int(number)
+
+
+def _nanoseconds(seconds: object) -> int:
+    """A time given by the user in seconds since the epoch."""
+    if isinstance(seconds, (int, float)) and abs(seconds) < _MAX_TIME_S:
+        return int(seconds * 1e9)
+    raise Unstorable(f"{seconds!r} is no time in seconds since 1970")
+
+
+def _flat(data: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        return flatten(data)
+    except RecursionError:
+        raise ValueError("log: a dictionary contains itself") from None
 
 
 def _checked_names(data: Mapping[Any, Any]) -> Mapping[str, Any]:

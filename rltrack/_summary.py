@@ -8,12 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from typing import Any
 
+from rltrack._config import same
 from rltrack._values import flatten, plain
 from rltrack.journal.records import Json
 
 
 class Summary(MutableMapping[str, Any]):
     """The summary of one run.
+
+    Keys are flat: ``summary["a"] = {"b": 1}`` is ``summary["a.b"]``, and ``summary["a"]["b"]``
+    is the same.
 
     Args:
         latest: the last logged value of each metric.
@@ -38,19 +42,26 @@ class Summary(MutableMapping[str, Any]):
     def _values(self) -> dict[str, Json]:
         logged = self._latest()
         # A removed key comes back once another value is logged under it.
-        hidden = {key for key, value in self._removed.items() if logged.get(key) == value}
+        hidden = {k for k, value in self._removed.items() if k in logged and same(logged[k], value)}
         return {key: value for key, value in logged.items() if key not in hidden} | self._pinned
 
     def __getitem__(self, key: str) -> Any:
-        return self._values()[key]
+        values = self._values()
+        if key in values and values[key] != {}:
+            return values[key]
+        part = _Part(self, f"{key}.")
+        if len(part) or key in values:
+            return part
+        raise KeyError(key)
 
     def __setitem__(self, key: str, value: Any) -> None:
         self.update({key: value})
 
     def __delitem__(self, key: str) -> None:
-        self._removed[key] = self._values()[key]
-        self._pinned.pop(key, None)
+        value = self._values()[key]
         self._record({}, [key])
+        self._removed[key] = value
+        self._pinned.pop(key, None)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._values())
@@ -60,7 +71,9 @@ class Summary(MutableMapping[str, Any]):
 
     def __getattr__(self, name: str) -> Any:
         try:
-            return self._values()[name]
+            if name.startswith("__"):  # asked by `copy` and `pickle`, before there is anything
+                raise KeyError(name)
+            return self[name]
         except KeyError:
             raise AttributeError(f"the summary has no {name!r}") from None
 
@@ -69,6 +82,9 @@ class Summary(MutableMapping[str, Any]):
 
     def __repr__(self) -> str:
         return repr(self._values())
+
+    def __reduce__(self) -> tuple[type, tuple[dict[str, Any]]]:
+        return dict, (self._values(),)  # a copy is no summary of any run
 
     def update(self, values: Any = (), /, **named: Any) -> None:
         """Set many keys at once; nested mappings become dotted keys.
@@ -79,5 +95,32 @@ class Summary(MutableMapping[str, Any]):
         given = flatten(dict(values, **named))
         plains = {key: plain(value) for key, value in given.items()}
         if plains:
+            self._record(plains, [])  # first: it raises when the run has ended
             self._pinned.update(plains)
-            self._record(plains, [])
+
+
+class _Part(MutableMapping[str, Any]):
+    """The keys of a summary behind one prefix, as a mapping of their own."""
+
+    def __init__(self, summary: Summary, prefix: str) -> None:
+        self._summary = summary
+        self._prefix = prefix
+
+    def __getitem__(self, key: str) -> Any:
+        return self._summary[self._prefix + key]
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        self._summary[self._prefix + key] = value
+
+    def __delitem__(self, key: str) -> None:
+        del self._summary[self._prefix + key]
+
+    def __iter__(self) -> Iterator[str]:
+        prefix = self._prefix
+        return (key.removeprefix(prefix) for key in self._summary if key.startswith(prefix))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __repr__(self) -> str:
+        return repr(dict(self))

@@ -9,5 +9,6 @@ import sys
 def say(message: str) -> None:
     """Print a line, where there is a terminal or a log to print to."""
     # A closed or missing stderr (pythonw, a daemon) must not end a training.
-    with contextlib.suppress(OSError, ValueError, AttributeError):
+    # A signal handler may get here in the middle of a print, which no print may enter again.
+    with contextlib.suppress(OSError, ValueError, AttributeError, RuntimeError):
         print(f"rltrack: {message}", file=sys.stderr, flush=True)

@@ -7,11 +7,13 @@ are texts, enums and functions their names. What has no such form raises `Unstor
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import decimal
 import enum
 import math
 import os
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -19,6 +21,7 @@ from rltrack.journal.records import Json
 
 MAX_LIST: Final = 32
 _BINS: Final = 32
+_ADDRESS: Final = re.compile(r" at 0x[0-9a-fA-F]+")
 _INT64: Final = range(-(2**63), 2**63)
 
 
@@ -57,7 +60,12 @@ def plain(value: Any) -> Json:
     if isinstance(value, (set, frozenset)):
         return sorted((plain(item) for item in value), key=repr)
     if is_array(value):
-        return _array(value)
+        try:
+            return _array(value)
+        except Unstorable:
+            raise
+        except Exception as fault:  # of a library's array: sparse, on another device, deleted…
+            raise Unstorable(f"its {type(value).__qualname__} cannot be read: {fault}") from fault
     if isinstance(value, (int, float, str)):  # subclasses: np.float64, IntEnum's kin, str types
         return plain(
             next(base for base in (bool, int, float, str) if isinstance(value, base))(value)
@@ -79,7 +87,7 @@ def is_array(value: Any) -> bool:
 
 
 def _text(value: Any) -> str:
-    if isinstance(value, (bytes, bytearray)):
+    if isinstance(value, (bytes, bytearray, memoryview)):
         return bytes(value).decode("utf-8", "replace")
     if isinstance(value, (dt.date, dt.time)):
         return value.isoformat()
@@ -140,13 +148,27 @@ def _histogram(value: Any) -> Json:
 
 
 def config_value(value: Any) -> Json:
-    """Like `plain`, for config: any array is a list, and an object its class, never its address."""
+    """Like `plain`, for config: any array is a list, and an object its text, without an address.
+
+    Raises:
+        TypeError: it contains itself.
+    """
+    try:
+        return _config_value(value)
+    except RecursionError:
+        raise TypeError(f"a config value of {type(value).__name__} contains itself") from None
+
+
+def _config_value(value: Any) -> Json:
     if isinstance(value, Mapping):
-        return {str(key): config_value(item) for key, item in value.items()}
+        return {str(key): _config_value(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [config_value(item) for item in value]
+        return [_config_value(item) for item in value]
     if isinstance(value, (set, frozenset)):
-        return sorted((config_value(item) for item in value), key=repr)
+        return sorted((_config_value(item) for item in value), key=repr)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = dataclasses.fields(value)
+        return {field.name: _config_value(getattr(value, field.name)) for field in fields}
     if is_array(value) and hasattr(value, "tolist"):
         if hasattr(value, "detach"):
             value = value.detach().cpu()
@@ -158,8 +180,11 @@ def config_value(value: Any) -> Json:
 
 
 def _without_address(value: Any) -> str:
-    text = str(value)
+    kind = type(value)
+    try:
+        text = str(value)
+    except Exception:  # a class of the user's whose text fails is still a class
+        text = hex(id(value))
     if hex(id(value)) in text or f"{id(value):x}" in text.lower():
-        kind = type(value)
         return f"{kind.__module__}.{kind.__qualname__}"
-    return text
+    return _ADDRESS.sub("", text)  # of what it holds, as in a functools.partial

@@ -14,6 +14,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -82,8 +83,8 @@ class RunFolder:
         Raises:
             OSError: it cannot be written; the old one is still there.
         """
-        # Threads of one process may write at once; the pid keeps a forked child's apart.
-        part = self.path / f".{RUN_JSON}.{os.getpid()}"
+        # Threads may write at once, and forked children: each into a part of its own.
+        part = self.path / f".{RUN_JSON}.{os.getpid()}.{threading.get_ident()}"
         part.write_text(json.dumps(dataclasses.asdict(facts), indent=1), encoding="utf-8")
         os.replace(part, self.run_json)
 

@@ -105,6 +105,8 @@ def resolve(
     """
     if given is None:
         given = Settings()
+    elif not isinstance(given, (Settings, Mapping)):
+        raise UsageError(f"settings={given!r} must be rltrack.Settings or a dict")
     elif not isinstance(given, Settings):
         given = from_mapping(given, "init(settings=…)")
     chosen = Settings(**arguments).over(given)
@@ -142,12 +144,15 @@ def from_environment(environ: Mapping[str, str]) -> Settings:
 
 def from_file(environ: Mapping[str, str]) -> Settings:
     """The settings file, if there is one."""
-    folder = environ.get("RLTRACK_CONFIG_DIR") or Path.home() / ".config" / "rltrack"
+    # Where nobody has a home (a container with a user of its own), "~" stays and is not found.
+    folder = environ.get("RLTRACK_CONFIG_DIR") or os.path.expanduser("~/.config/rltrack")
     path = Path(folder) / "settings.toml"
     try:
         text = path.read_text(encoding="utf-8")
     except OSError:
         return Settings()
+    except UnicodeDecodeError as mistake:
+        raise UsageError(f"{path} is not TOML: {mistake}") from None
     import tomllib
 
     try:
@@ -184,11 +189,13 @@ def _checked(name: str, kind: str, value: Any) -> Any:
     elif name == "tags":
         value = checked_tags(value)
     elif name == "dir":
-        value = os.fspath(value)
+        if not isinstance(value, (str, os.PathLike)):
+            raise UsageError(f"dir={value!r} must be text or a path, not {type(value).__name__}")
+        value = os.fsdecode(value)
     elif kind.startswith("bool") and not isinstance(value, bool):
         raise UsageError(f"{name}={value!r} must be true or false")
     elif kind.startswith(("int", "float")):
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or value <= 0:
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
             raise UsageError(f"{name}={value!r} must be a number above 0")
     elif kind.startswith("str") and not isinstance(value, str):
         raise UsageError(f"{name}={value!r} must be text, not {type(value).__name__}")

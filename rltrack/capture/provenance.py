@@ -48,13 +48,21 @@ def process_facts() -> dict[str, Json]:
     return {
         "command": [sys.executable, *sys.argv],
         "program": sys.argv[0] if sys.argv else "",
-        "folder": os.getcwd(),
+        "folder": _current_folder(),
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "host": host_name(),
         "pid": os.getpid(),
         "cpu_count": os.cpu_count(),
     }
+
+
+def _current_folder() -> str | None:
+    """Where the process is; None if somebody removed that."""
+    try:
+        return os.getcwd()
+    except FileNotFoundError:
+        return None
 
 
 def git_facts(folder: Path) -> dict[str, Json]:
