@@ -85,7 +85,7 @@ def test_exact_means_that_every_point_is_there(
         assert grid.x.tolist() == sorted(places)
         for points, found in zip(runs, thinned, strict=True):
             there = found.count > 0
-            drawn = zip(grid.x[there].tolist(), found.last[there].tolist(), strict=True)
+            drawn = zip((grid.x[there] + 0.0).tolist(), found.last[there].tolist(), strict=True)
             assert repr(list(drawn)) == repr(
                 [(x + 0.0, y) for x, y in sorted(points, key=lambda p: p[0])]
             )
