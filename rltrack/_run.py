@@ -138,9 +138,9 @@ class Run:
                 self._step = at + 1
                 if journal.write_row(data, at, self._clock(), 0):
                     return
-            self._log_values(data, at, RowFlag.NONE)
-        else:
-            self._log_with_care(data, step, commit)
+                if self._step == at + 1:  # if not, a signal's handler has logged in between
+                    self._step = at  # since a call that raises takes no step
+        self._log_with_care(data, step, commit)
 
     def log_point(self, data: Mapping[str, Any], *, step: int, time_ns: int | None = None) -> None:
         """Append a row of its own, which is never merged with another.
@@ -162,16 +162,18 @@ class Run:
             with journal.lock:
                 if journal.write_row(data, step, time_ns or self._clock(), RowFlag.POINT):
                     return
+        _check_names(data)
         self._log_values(data, step, RowFlag.POINT, time_ns)
 
     def _log_with_care(self, data: object, step: object, commit: bool | None) -> None:
-        """`log`, with a step or a commit, or of something else than a dict with content."""
+        """`log`, of anything else than a dict of plain numbers without step and commit."""
         self._refuse_if_finished("log")
         try:
             if not isinstance(data, Mapping):
                 raise TypeError(f"log must be passed a dictionary, not {type(data).__name__}")
+            _check_names(data)
             given = None if step is None else _integer(step)
-        except (TypeError, UsageError):
+        except (TypeError, ValueError):
             if self.disabled:  # accepts every call
                 return
             raise
@@ -220,7 +222,7 @@ class Run:
     ) -> None:
         values: dict[str, Json] = {}
         refused: list[str] = []
-        for name, value in _flat(_checked_names(data)).items():
+        for name, value in _flat(data).items():
             if name == STEP_KEY:
                 continue
             try:
@@ -564,7 +566,7 @@ def _flat(data: Mapping[str, Any]) -> dict[str, Any]:
         raise ValueError("log: a dictionary contains itself") from None
 
 
-def _checked_names(data: Mapping[Any, Any]) -> Mapping[str, Any]:
+def _check_names(data: Mapping[Any, Any]) -> None:
     for name in data:
         if not isinstance(name, str):
             raise TypeError(
@@ -572,7 +574,6 @@ def _checked_names(data: Mapping[Any, Any]) -> Mapping[str, Any]:
             )
         if not name:
             raise ValueError("log: a metric needs a name, and '' is none")
-    return data
 
 
 def plain_names(keys: tuple[str, ...]) -> bool:
