@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from rltrack.store.media import MediaItem, media_of
+from rltrack.store.panel import common_axis
 from rltrack.store.project import Project, ProjectOverview
 from rltrack.store.run import RunReader
 
@@ -97,6 +98,7 @@ def describe_whole_run(project: Project, run: RunReader) -> dict[str, Any]:
     """One run, with all that its page shows."""
     return describe_run(project, run) | {
         "metadata": run.metadata(),
+        "axes": {key: common_axis([run], key) for key in run.digest().metrics},
         "media": [_describe_media(project.name, run.id, item) for item in media_of(run)],
         "events": [
             {

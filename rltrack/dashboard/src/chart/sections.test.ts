@@ -27,3 +27,9 @@ test("the filter is a pattern, or a part of the key", () => {
 
 test("a section without matches is gone", () =>
   expect(sectionsOf([metric("a/x"), metric("b/y")], "x")).toHaveLength(1));
+
+test("an x axis is no chart of its own, unless it is asked for", () => {
+  const metrics = [{ key: "episode/return", x: "global_step", run_count: 1 }, metric("global_step")];
+  expect(sectionsOf(metrics, "").map(({ name }) => name)).toEqual(["episode"]);
+  expect(sectionsOf(metrics, "global").map(({ name }) => name)).toEqual([""]);
+});

@@ -14,8 +14,10 @@ const LAST = ["time", "system"];
 export function sectionsOf(metrics: Metric[], filter: string): Section[] {
   const matches = matcher(filter);
   const sections = new Map<string, Metric[]>();
+  // An x axis drawn over itself is a diagonal: it is drawn only for who asks for it.
+  const axes = new Set(filter ? [] : metrics.map((metric) => metric.x));
   for (const metric of metrics) {
-    if (!matches(metric.key)) continue;
+    if (!matches(metric.key) || axes.has(metric.key)) continue;
     const name = prefixOf(metric.key);
     const section = sections.get(name);
     if (section) section.push(metric);

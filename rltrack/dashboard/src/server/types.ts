@@ -76,6 +76,8 @@ export interface RunEvent {
 }
 
 export interface RunDetail extends Run {
+  /** The x axis of each metric that "auto" stands for. */
+  axes: { [key: string]: string };
   metadata: { [key: string]: Json };
   media: MediaItem[];
   events: RunEvent[];
