@@ -11,4 +11,5 @@ def say(message: str) -> None:
     # A closed or missing stderr (pythonw, a daemon) must not end a training.
     # A signal handler may get here in the middle of a print, which no print may enter again.
     with contextlib.suppress(OSError, ValueError, AttributeError, RuntimeError):
-        print(f"rltrack: {message}", file=sys.stderr, flush=True)
+        if sys.stderr is not None:  # where `print` would go to stdout
+            print(f"rltrack: {message}", file=sys.stderr, flush=True)
