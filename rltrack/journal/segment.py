@@ -60,7 +60,7 @@ class SegmentFile:
             if _may_map(self._fd, path) if mapped is None else mapped:
                 self._map_from(0, len(head))
             self.append(head)
-        except OSError:
+        except BaseException:  # what a signal handler raises, too
             self._unmap()
             os.close(self._fd)
             path.unlink(missing_ok=True)
@@ -159,7 +159,8 @@ class SegmentFile:
         self._truncate()
         with contextlib.suppress(OSError):  # a file system without fsync; others told by `sync`
             os.fsync(self._fd)
-        os.close(self._fd)
+        fd, self._fd = self._fd, -1
+        os.close(fd)
 
     def abandon(self) -> None:
         """Let go of the file as it is: after a fork it is the parent's."""

@@ -296,13 +296,16 @@ class JournalWriter:
         self.folder.mkdir(parents=True, exist_ok=True)
         head = Segment(self.name, self._number + 1, self.rows, self._clock())
         path = self.folder / f"{head.writer}-{head.number:06d}.rlj"
+        self._bring_back()
+        # Only an exception out of a signal handler, in this very method, leaves one of our name.
+        path.unlink(missing_ok=True)
         fresh = SegmentFile(path, encode_header(head), mapped=self._mapped)
         self._remember_layouts()
-        if self._segment is not None:
-            self._bring_back()
-            self._segment.close()
-        self._segment, self._number, self._layouts = fresh, head.number, {}
-        self._layout = None
+        # The new one takes its place before the old is closed, for the same reason.
+        before, self._segment, self._number = self._segment, fresh, head.number
+        self._layouts, self._layout = {}, None
+        if before is not None:
+            before.close()
         if head.number == 1:
             self._store(encode(WriterOpened(self._clock(), *this_process())))
 
