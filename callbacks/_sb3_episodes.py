@@ -41,54 +41,62 @@ class EpisodeLog:
         self._run = run
         self._started_s = time.time()
         self._timed = _is_monitored(env)
-        self._counted = not (self._timed or all(env.env_is_wrapped(RecordEpisodeStatistics)))
+        self.counted = not (self._timed or all(env.env_is_wrapped(RecordEpisodeStatistics)))
+        """Whether some env has no monitor, so that each step must be counted here."""
         self._normalize = unwrap_vec_normalize(env)
         self._returns: npt.NDArray[np.float64] = np.zeros(env.num_envs)
         self._lengths: npt.NDArray[np.int64] = np.zeros(env.num_envs, np.int64)
 
-    def after_step(self, local: Mapping[str, Any], num_timesteps: int) -> None:
-        """Look at one step of all envs; `local` are the variables of SB3's rollout loop."""
-        dones = local["dones"]
-        if self._counted:
-            normalize = self._normalize
-            raw = normalize.get_original_reward() if normalize else local["rewards"]
-            self._returns += raw
-            self._lengths += 1
-        # 0.15 µs, where dones.any() takes 0.7: this runs on every step, and nearly always ends here.
-        if np.count_nonzero(dones):
-            self._log_finished(np.flatnonzero(dones).tolist(), local["infos"], num_timesteps)
+    def count(self, rewards: npt.NDArray[np.floating]) -> None:
+        """Add one step of all envs, which gave `rewards`; to be called if `counted`."""
+        normalize = self._normalize
+        self._returns += normalize.get_original_reward() if normalize else rewards
+        self._lengths += 1
 
-    def _log_finished(
-        self, envs: list[int], infos: Sequence[Mapping[str, Any]], num_timesteps: int
+    def log_finished(
+        self,
+        dones: npt.NDArray[np.bool_],
+        infos: Sequence[Mapping[str, Any]],
+        num_timesteps: int,
     ) -> None:
-        now_s = time.time() - self._started_s
-        for env in envs:
-            info = infos[env]
-            episode = info.get("episode")
-            if episode is not None:
-                row = {
-                    "episode/return": float(_number(episode["r"])),
-                    "episode/length": int(_number(episode["l"])),
-                    "episode/time_s": float(_number(episode["t"])) if self._timed else now_s,
-                }
-                for key in episode.keys() - _OWN_KEYS:
-                    row[f"episode/{key}"] = _number(episode[key])
-            elif self._counted:
-                row = {
-                    "episode/return": float(self._returns[env]),
-                    "episode/length": int(self._lengths[env]),
-                    "episode/time_s": now_s,
-                }
-            else:
-                continue  # Atari's wrapper says done when a life is lost; the episode goes on
-            self._returns[env] = 0.0
-            self._lengths[env] = 0
-            row["episode/env"] = env
-            row["episode/truncated"] = bool(info.get("TimeLimit.truncated", False))
-            if "is_success" in info:
-                row["episode/success"] = bool(info["is_success"])
-            row[GLOBAL_STEP] = num_timesteps
-            self._run.log_point(row, step=num_timesteps)
+        """Log the episodes that ended in this step of all envs."""
+        for env, done in enumerate(dones.tolist()):
+            if done:
+                info = infos[env]
+                row = self._monitored(info["episode"]) if "episode" in info else self._own(env)
+                if row is not None:
+                    row["episode/env"] = env
+                    row["episode/truncated"] = bool(info.get("TimeLimit.truncated", False))
+                    if "is_success" in info:
+                        row["episode/success"] = bool(info["is_success"])
+                    row[GLOBAL_STEP] = num_timesteps
+                    self._run.log_point(row, step=num_timesteps)
+
+    def _monitored(self, episode: Mapping[str, Any]) -> dict[str, Any]:
+        row = {
+            "episode/return": float(_number(episode["r"])),
+            "episode/length": int(_number(episode["l"])),
+            "episode/time_s": float(_number(episode["t"])) if self._timed else self._time_s(),
+        }
+        if len(episode) > len(_OWN_KEYS):
+            for key in episode.keys() - _OWN_KEYS:
+                row[f"episode/{key}"] = _number(episode[key])
+        return row
+
+    def _own(self, env: int) -> dict[str, Any] | None:
+        if not self.counted:
+            return None  # Atari's wrapper says done when a life is lost; the episode goes on
+        row = {
+            "episode/return": float(self._returns[env]),
+            "episode/length": int(self._lengths[env]),
+            "episode/time_s": self._time_s(),
+        }
+        self._returns[env] = 0.0
+        self._lengths[env] = 0
+        return row
+
+    def _time_s(self) -> float:
+        return time.time() - self._started_s
 
 
 def _is_monitored(env: VecEnv) -> bool:
@@ -97,6 +105,6 @@ def _is_monitored(env: VecEnv) -> bool:
 
 def _number(value: Any) -> Any:
     """A NumPy scalar, or gymnasium 0.29's array of one, as a Python number."""
-    return (
-        value.item() if isinstance(value, (np.generic, np.ndarray)) and value.size == 1 else value
-    )
+    if isinstance(value, (np.generic, np.ndarray)) and value.size == 1:
+        return value.item()
+    return value
