@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, NoReturn
 
 from rltrack._config import as_mapping
+from rltrack._logged import plain_names
 from rltrack._names import (
     checked_project,
     checked_run_id,
@@ -17,7 +18,7 @@ from rltrack._names import (
     new_run_id,
     new_run_name,
 )
-from rltrack._run import Run, plain_names
+from rltrack._run import Run
 from rltrack._terminal import say
 from rltrack._values import config_value
 from rltrack.capture.exit import ExitWatch

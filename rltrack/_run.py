@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import operator
 import os
 import time
 import weakref
@@ -13,10 +12,18 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final
 
 from rltrack._config import Config
+from rltrack._logged import (
+    STEP_KEY,
+    TIME_KEY,
+    check_names,
+    flat_values,
+    integer_step,
+    nanoseconds,
+)
 from rltrack._pulse import Pulse
 from rltrack._summary import Summary
 from rltrack._terminal import say
-from rltrack._values import Unstorable, flatten, plain
+from rltrack._values import Unstorable, plain
 from rltrack.errors import RunFinishedError, StorageError, UsageError
 from rltrack.folder import RunFacts, RunFolder, State
 from rltrack.journal.null import Journal
@@ -36,15 +43,6 @@ from rltrack.settings import Settings, checked_tags
 
 if TYPE_CHECKING:
     from rltrack.media.store import MediaStore
-
-#: Keys of a row that are its own: the step is an argument, the time a fact.
-STEP_KEY: Final = "_step"
-TIME_KEY: Final = "_timestamp"
-
-#: Beyond, one step and the next are one number to whoever counts in float64, as browsers do.
-MAX_STEP: Final = 2**53
-#: As far as nanoseconds in 63 bits reach: the year 2262.
-_MAX_TIME_S: Final = 2**63 / 1e9
 
 _EXIT_INTERRUPTED: Final = 255
 
@@ -156,13 +154,13 @@ class Run:
         if not isinstance(data, Mapping):
             raise TypeError(f"log_point must be passed a dictionary, not {type(data).__name__}")
         if type(step) is not int:
-            step = _integer(step)
+            step = integer_step(step)
         journal = self._journal
         if type(data) is dict and data:
             with journal.lock:
                 if journal.write_row(data, step, time_ns or self._clock(), RowFlag.POINT):
                     return
-        _check_names(data)
+        check_names(data)
         self._log_values(data, step, RowFlag.POINT, time_ns)
 
     def _log_with_care(self, data: object, step: object, commit: bool | None) -> None:
@@ -171,8 +169,8 @@ class Run:
         try:
             if not isinstance(data, Mapping):
                 raise TypeError(f"log must be passed a dictionary, not {type(data).__name__}")
-            _check_names(data)
-            given = None if step is None else _integer(step)
+            check_names(data)
+            given = None if step is None else integer_step(step)
         except (TypeError, ValueError):
             if self.disabled:  # accepts every call
                 return
@@ -222,12 +220,12 @@ class Run:
     ) -> None:
         values: dict[str, Json] = {}
         refused: list[str] = []
-        for name, value in _flat(data).items():
+        for name, value in flat_values(data).items():
             if name == STEP_KEY:
                 continue
             try:
                 if name == TIME_KEY:
-                    time_ns = _nanoseconds(value)
+                    time_ns = nanoseconds(value)
                 else:
                     values[name] = self._stored(name, step, value)
             except (Unstorable, RecursionError) as why:
@@ -534,48 +532,3 @@ class Run:
 
 def _nothing() -> None:
     """The pulse of a run that is gone."""
-
-
-def _integer(step: Any) -> int:
-    """A step given by the user: any integer, or a float with nothing behind the point."""
-    whole = getattr(step, "is_integer", None)  # of float, and of NumPy's floats
-    try:
-        number = int(step) if whole and whole() else operator.index(step)
-    except TypeError:
-        raise TypeError(
-            f"log(step={step!r}): a step is an integer, not {type(step).__name__}"
-        ) from None
-    if abs(number) > MAX_STEP:
-        raise UsageError(
-            f"log(step={step!r}): a step is at most 2**53, or charts could not tell it"
-        )
-    return int(number)
-
-
-def _nanoseconds(seconds: object) -> int:
-    """A time given by the user in seconds since the epoch."""
-    if isinstance(seconds, (int, float)) and abs(seconds) < _MAX_TIME_S:
-        return int(seconds * 1e9)
-    raise Unstorable(f"{seconds!r} is no time in seconds since 1970")
-
-
-def _flat(data: Mapping[str, Any]) -> dict[str, Any]:
-    try:
-        return flatten(data)
-    except RecursionError:
-        raise ValueError("log: a dictionary contains itself") from None
-
-
-def _check_names(data: Mapping[Any, Any]) -> None:
-    for name in data:
-        if not isinstance(name, str):
-            raise TypeError(
-                f"Key values passed to `log` must be strings, and {name!r} is {type(name).__name__}"
-            )
-        if not name:
-            raise ValueError("log: a metric needs a name, and '' is none")
-
-
-def plain_names(keys: tuple[str, ...]) -> bool:
-    """Whether rows of these names need no second look: all are texts, and none has a meaning of its own."""
-    return all(isinstance(key, str) and key and key not in (STEP_KEY, TIME_KEY) for key in keys)
