@@ -138,9 +138,10 @@ class _Camera(gymnasium.Wrapper[Any, Any, Any, Any]):
 
     def _shoot(self) -> None:
         frame = self.env.render()
-        if not isinstance(frame, np.ndarray) or frame.ndim != 3:
-            raise NoVideoError(f"the env's render() gave {type(frame).__name__}, and no frame")
-        self.frames.append(np.array(frame))  # some envs draw into the same buffer again
+        if not isinstance(frame, np.ndarray) or frame.ndim != 3 or frame.dtype != np.uint8:
+            raise NoVideoError(f"the env's render() gave {type(frame).__name__}, and no RGB frame")
+        # A copy in row order: some envs draw into the same buffer again, or give a turned view.
+        self.frames.append(np.array(frame, order="C"))
 
 
 # -- the env -----------------------------------------------------------------------------------

@@ -208,7 +208,7 @@ class SB3Callback(BaseCallback):
             return
         caption = f"{step:,} timesteps: return {film.episode_return:g}, length {film.length}"
         row: dict[str, Any] = {
-            "eval/video": rltrack.Video(film.frames, caption=caption, fps=film.fps),
+            "eval/video": rltrack.Video.taking_over(film.frames, caption, film.fps),
             "eval/video_return": film.episode_return,
             "eval/video_length": film.length,
             GLOBAL_STEP: step,

@@ -73,13 +73,39 @@ class Video(Media):
         self._fps = float(fps or DEFAULT_FPS)
         if isinstance(data_or_path, (str, os.PathLike)):
             path = Path(data_or_path)
-            self._source: _File | npt.NDArray[np.uint8] = _File(path)
+            self._source: _File | Sequence[npt.NDArray[np.uint8]] = _File(path)
             self.extension = path.suffix[1:].lower()
             self.size_bytes = 0
         else:
-            self._source = _as_frames(data_or_path)
+            frames = _as_frames(data_or_path)
+            self._source = list(frames)  # views of one block
             self.extension = "mp4"
-            self.size_bytes = self._source.nbytes
+            self.size_bytes = frames.nbytes
+
+    @classmethod
+    def taking_over(
+        cls,
+        frames: Sequence[npt.NDArray[np.uint8]],
+        caption: str | None = None,
+        fps: float | None = None,
+    ) -> Video:
+        """A video of frames that the caller gives up: they are not copied, so must not change.
+
+        Args:
+            frames: uint8 of one shape (H, W, C), each contiguous.
+            caption: shown below the video.
+            fps: frames a second, 30 by default.
+
+        Raises:
+            MediaError: they are not like that.
+        """
+        video = cls(list(frames[:1]), caption, fps)
+        kinds = {(frame.shape, frame.dtype.name, frame.flags.c_contiguous) for frame in frames}
+        if kinds != {(frames[0].shape, "uint8", True)}:
+            raise MediaError(f"Video: frames are not all alike, uint8 and contiguous: {kinds}")
+        video._source = frames
+        video.size_bytes = sum(frame.nbytes for frame in frames)
+        return video
 
     def facts(self) -> dict[str, Json]:
         """Caption, and of frames fps, count and size."""
@@ -87,8 +113,9 @@ class Video(Media):
         if self._caption is not None:
             facts["caption"] = self._caption
         if not isinstance(self._source, _File):
-            frames, height, width, _ = self._source.shape
-            facts |= {"fps": self._fps, "frames": frames, "width": width, "height": height}
+            height, width, _ = self._source[0].shape
+            facts |= {"fps": self._fps, "frames": len(self._source)}
+            facts |= {"width": width, "height": height}
         return facts
 
     def encode(self, path: Path) -> dict[str, Json]:
@@ -145,10 +172,11 @@ def _as_frames(data: Any) -> npt.NDArray[np.uint8]:
     import numpy as np
 
     if isinstance(data, (list, tuple)):
-        data = _stacked(data)
-    if hasattr(data, "detach"):  # torch: away from the graph, and from the GPU
-        data = data.detach().cpu()
-    array = np.asarray(data)
+        given, array = None, _stacked(data)
+    else:
+        if hasattr(data, "detach"):  # torch: away from the graph, and from the GPU
+            data = data.detach().cpu()
+        given = array = np.asarray(data)
     if array.ndim == 5:
         array = _tiled(array)
     if array.ndim != 4:
@@ -159,10 +187,13 @@ def _as_frames(data: Any) -> npt.NDArray[np.uint8]:
     array = _channels_last(array)
     if not array.size:
         raise MediaError(f"Video: the shape is {array.shape}, which holds no pixel")
-    return np.ascontiguousarray(_as_bytes(array))
+    frames = np.ascontiguousarray(_as_bytes(array))
+    # A copy only where none was made on the way: a minute of video is a gigabyte.
+    shared = given is not None and np.may_share_memory(frames, given)
+    return frames.copy() if shared else frames
 
 
-def _stacked(frames: Sequence[Any]) -> Any:
+def _stacked(frames: Sequence[Any]) -> npt.NDArray[Any]:
     import numpy as np
 
     if not frames:
@@ -186,11 +217,11 @@ def _channels_last(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 
 def _as_bytes(array: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
-    """A copy with values 0..255."""
+    """Values 0..255; uint8 is returned as it is."""
     import numpy as np
 
     if array.dtype == np.uint8:
-        return array.copy()
+        return array
     if array.dtype == np.bool_:
         return array.astype(np.uint8) * np.uint8(255)
     if array.dtype.kind not in "iuf":
@@ -225,8 +256,8 @@ def _tiled(clips: npt.NDArray[Any]) -> npt.NDArray[Any]:
 # -- ffmpeg ------------------------------------------------------------------------------------
 
 
-def _encode_h264(frames: npt.NDArray[np.uint8], fps: float, path: Path) -> None:
-    count, height, width, channels = frames.shape
+def _encode_h264(frames: Sequence[npt.NDArray[np.uint8]], fps: float, path: Path) -> None:
+    height, width, channels = frames[0].shape
     # H.264 at 4:2:0 wants even sizes. Colours are marked as BT.709, or players guess by size.
     filters = "pad=ceil(iw/2)*2:ceil(ih/2)*2,scale=out_color_matrix=bt709:out_range=tv"
     command = [
@@ -234,7 +265,7 @@ def _encode_h264(frames: npt.NDArray[np.uint8], fps: float, path: Path) -> None:
         *("-s", f"{width}x{height}", "-r", f"{fps:.6g}", "-i", "-"),
         # The count ends the encoding: a child that was forked meanwhile holds our end of the
         # pipe open, so that ffmpeg might never see the end of its input.
-        *("-frames:v", str(count), "-vf", filters, "-pix_fmt", "yuv420p"),
+        *("-frames:v", str(len(frames)), "-vf", filters, "-pix_fmt", "yuv420p"),
         *("-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709"),
         *("-c:v", "libx264", "-preset", "veryfast", "-crf", "25", "-threads", "1"),
         *("-movflags", "+faststart", "-f", "mp4", "-y", str(path)),

@@ -227,7 +227,7 @@ def drawn() -> gym.Env[Any, Any]:
         (lambda: Monitor(Secretive(drawn())), None, "how Secretive was put around the env"),
         (lambda: Unknown(DummyVecEnv([drawn])), None, "Unknown around the training's env"),
         (drawn, other_space, "Observation spaces do not match"),
-        (drawn, draws_nothing, "gave NoneType, and no frame"),
+        (drawn, draws_nothing, "gave NoneType, and no RGB frame"),
         (drawn, fails, "filming an episode .* RuntimeError: no such simulator"),
     ],
 )

@@ -143,6 +143,35 @@ def test_the_data_is_copied_at_once(tmp_path: Path) -> None:
     assert_alike(read, clip())
 
 
+def test_frames_that_the_caller_gives_up_are_not_copied(tmp_path: Path) -> None:
+    """A minute of video is a gigabyte."""
+    frames = list(clip())
+    video = Video.taking_over(frames, "given up", 25)
+    frames[0][:] = 0  # which a caller must not do, but it shows that nothing was copied
+
+    read, fps = encoded(video, tmp_path)
+
+    assert fps == 25
+    assert video.size_bytes == clip().nbytes
+    assert read[0].mean() < 6
+    assert_alike(read[1:], clip()[1:])
+
+
+@pytest.mark.parametrize(
+    "frames",
+    [
+        [np.zeros((8, 8, 3), np.uint8), np.zeros((8, 9, 3), np.uint8)],
+        [np.zeros((8, 8, 3), np.float32)],
+        [np.zeros((8, 16, 3), np.uint8)[:, ::2]],
+        [],
+    ],
+)
+def test_frames_that_are_given_up_must_be_ready(frames: Any) -> None:
+    """To convert them would be a copy."""
+    with pytest.raises(MediaError):
+        Video.taking_over(frames)
+
+
 @pytest.mark.parametrize(
     ("data", "says"),
     [
