@@ -64,11 +64,11 @@ class _Layout(Schema):
     the buffer keeps the last row that was written.
     """
 
-    __slots__ = ("body", "buffer", "key", "last_row", "pack_into", "size")
+    __slots__ = ("body", "buffer", "flags", "last_row", "names", "pack_into", "size", "types")
 
     def __init__(self, schema_id: int, key: _Key, kinds: str) -> None:
         super().__init__(schema_id, key[0], kinds)
-        self.key = key
+        self.names, self.types, self.flags = list(key[0]), list(key[1]), key[2]
         self.size = self.frame_size + len(ZEROS)
         self.buffer = bytearray(self.size)
         self.body = memoryview(self.buffer)[FRAME_HEAD_SIZE : self.frame_size]
@@ -154,13 +154,16 @@ class JournalWriter:
         try:
             layout = self._layout
             segment = self._segment
-            key = (tuple(values), tuple(map(type, values.values())), flags)
+            # Two lists, since they are cheaper to make and to compare than the key: 0.1 of 1.6 µs.
             if (
                 layout is None
-                or layout.key != key
+                or layout.names != [*values]
+                or layout.types != [*map(type, values.values())]
+                or layout.flags != flags
                 or segment is None
                 or (pos := segment.pos) + layout.size > segment.room
             ):
+                key = (tuple(values), tuple(map(type, values.values())), flags)
                 layout = self._layout = self._prepare(key)
                 if layout is None:
                     return False
@@ -172,8 +175,8 @@ class JournalWriter:
                 layout.last_row = -1
                 return False
             pack_checksum_into(layout.buffer, 4, crc32(layout.body))
-            if segment and segment.map:
-                segment.map[pos : pos + layout.size] = layout.buffer
+            if segment is not None and (window := segment.map) is not None:
+                window[pos : pos + layout.size] = layout.buffer
                 segment.pos = pos + layout.frame_size
             elif not self._store(bytes(layout.buffer[: layout.frame_size])):
                 self.lost += 1
