@@ -188,3 +188,16 @@ def _without_address(value: Any) -> str:
     if hex(id(value)) in text or f"{id(value):x}" in text.lower():
         return f"{kind.__module__}.{kind.__qualname__}"
     return _ADDRESS.sub("", text)  # of what it holds, as in a functools.partial
+
+
+def finite(value: object) -> object:
+    """`value` with "NaN", "Infinity" and "-Infinity" for floats that JSON does not have."""
+    if isinstance(value, float):
+        if math.isfinite(value):
+            return value
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    if isinstance(value, dict):
+        return {str(key): finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [finite(item) for item in value]
+    return value

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-import math
 import os
 import sys
 import time
@@ -13,6 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rltrack._values import finite
 from rltrack._version import __version__
 from rltrack.errors import Error, NotFoundError
 from rltrack.settings import resolve
@@ -249,17 +249,7 @@ def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 def _print_json(value: object) -> None:
     """JSON as everybody reads it: what is not finite is a text."""
-    print(json.dumps(_finite(value), indent=2, default=str))
-
-
-def _finite(value: object) -> object:
-    if isinstance(value, dict):
-        return {str(key): _finite(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return {math.inf: "Infinity", -math.inf: "-Infinity"}.get(value, "NaN")
-    return value
+    print(json.dumps(finite(value), indent=2, default=str))
 
 
 def _print_table(header: list[str], rows: list[list[object]]) -> None:
@@ -303,7 +293,7 @@ def _text(value: object) -> str:
         return f"{value:.6g}"
     if isinstance(value, dict) and "_type" in value:
         return f"({value['_type']}) {value.get('path', '')}".rstrip()
-    text = value if isinstance(value, str) else json.dumps(_finite(value), default=str)
+    text = value if isinstance(value, str) else json.dumps(finite(value), default=str)
     return text if len(text) <= 200 else f"{text[:197]}..."
 
 

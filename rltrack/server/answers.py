@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import math
 import time
 from typing import Any, Final
 from urllib.parse import quote
@@ -12,6 +11,7 @@ from urllib.parse import quote
 from starlette.requests import Request
 from starlette.responses import Response
 
+from rltrack._values import finite
 from rltrack.store.media import MediaItem, media_of
 from rltrack.store.panel import common_axis
 from rltrack.store.project import Project, ProjectOverview
@@ -41,19 +41,6 @@ def json_answer(request: Request, body: object, status: int = 200) -> Response:
             headers["content-encoding"] = "gzip"
             data = gzip.compress(data, compresslevel=1, mtime=0)
     return Response(data, status, headers, "application/json")
-
-
-def finite(value: object) -> object:
-    """`value` with "NaN", "Infinity" and "-Infinity" for floats that JSON does not have."""
-    if isinstance(value, float):
-        if math.isfinite(value):
-            return value
-        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-    if isinstance(value, dict):
-        return {str(key): finite(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [finite(item) for item in value]
-    return value
 
 
 def describe_project(project: ProjectOverview) -> dict[str, Any]:
