@@ -79,7 +79,7 @@ def film_episode(
         NoVideoError: the env cannot be made again, or gives no frames.
     """
     assert model.env is not None
-    with _undisturbed(model):
+    with _undisturbed(model), _drawn_in_memory():
         camera = _Camera(make_env() if make_env is not None else _make_again(facts))
         env = _dressed_like(model.env, DummyVecEnv([lambda: camera]))
         try:
@@ -195,11 +195,29 @@ def _channels_order(layer: VecFrameStack) -> str | None:
     return None if first is None else "first" if first else "last"
 
 
+def _is_headless() -> bool:
+    displays = ("DISPLAY", "WAYLAND_DISPLAY")
+    return sys.platform == "linux" and not any(map(os.environ.get, displays))
+
+
 def prepare_rendering() -> None:
     """Have MuJoCo render without a display, where there is none: its default would fail."""
-    headless = sys.platform == "linux" and not os.environ.get("DISPLAY")
-    if headless and "mujoco" not in sys.modules:
+    if _is_headless() and "mujoco" not in sys.modules:
         os.environ.setdefault("MUJOCO_GL", "egl")
+
+
+@contextmanager
+def _drawn_in_memory() -> Iterator[None]:
+    """Keep pygame from looking for a display that is not there, and from complaining of it."""
+    driver = "SDL_VIDEODRIVER"
+    if not _is_headless() or driver in os.environ:
+        yield
+        return
+    os.environ[driver] = "dummy"
+    try:
+        yield
+    finally:
+        os.environ.pop(driver, None)
 
 
 # -- the training's state ----------------------------------------------------------------------

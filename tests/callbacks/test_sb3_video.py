@@ -263,6 +263,7 @@ def test_envs_in_other_processes_are_filmed_by_their_name(run: rltrack.Run, reco
 def test_mujoco_is_told_to_render_without_a_display(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its default fails there, with a message that names no display."""
     monkeypatch.delenv("MUJOCO_GL", raising=False)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
     monkeypatch.setenv("DISPLAY", ":0")
     prepare_rendering()
     assert "MUJOCO_GL" not in os.environ

@@ -1,0 +1,91 @@
+"""What SB3Callback costs PPO on CartPole, by pairs of trainings that differ by nothing else.
+
+    python tests/benchmarks/sb3_callback.py [--pairs 40] [--timesteps 10240]
+
+Each pair is one training with the callback and one without, with the same seed, one right
+after the other, in a random order: the work is the same to the bit, and what else the machine
+does hits both alike. A pair gives the ratio of their times. Printed are the median ratio and
+its 95 % confidence interval from order statistics, which assumes nothing of how the noise is
+distributed: a neighbour that takes the core for a second spoils a pair and not the figure.
+CPU time is of the whole process, so it counts our threads too.
+
+Only `learn()` is timed: not `init()`, and not `finish()`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import random
+import statistics
+import tempfile
+import time
+from collections.abc import Sequence
+
+import torch
+from stable_baselines3 import PPO
+
+import rltrack
+from rltrack.callbacks import SB3Callback
+
+
+def learn(seed: int, timesteps: int, *, recorded: bool, folder: str) -> tuple[float, float]:
+    """Train once; wall and CPU seconds of `learn()`."""
+    model = PPO("MlpPolicy", "CartPole-v1", seed=seed, device="cpu")
+    run = None
+    if recorded:
+        run = rltrack.init(project="benchmark", dir=folder, settings={"silent": True})
+    callback = SB3Callback(run) if run is not None else None
+    wall, cpu = time.perf_counter(), time.process_time()
+    model.learn(timesteps, callback=callback)
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    if run is not None:
+        run.finish()
+    return wall, cpu
+
+
+def overhead(ratios: Sequence[float]) -> str:
+    """Median of `ratios` less one, with its interval, in percent."""
+    ordered = sorted(100 * (ratio - 1) for ratio in ratios)
+    # Ranks between which the median lies in 95 % of samples: the normal form of Binomial(n, 1/2).
+    low = max(0, math.floor(len(ordered) / 2 - 0.98 * math.sqrt(len(ordered))))
+    high = len(ordered) - 1 - low
+    return f"{statistics.median(ordered):+.2f} %  [{ordered[low]:+.2f}, {ordered[high]:+.2f}]"
+
+
+def main() -> None:
+    """Run the pairs and print what they say."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--pairs", type=int, default=40)
+    parser.add_argument("--timesteps", type=int, default=10240)
+    options = parser.parse_args()
+
+    torch.set_num_threads(1)
+    order = random.Random(0)
+    walls: list[float] = []
+    cpus: list[float] = []
+    base: list[float] = []
+    with tempfile.TemporaryDirectory() as folder:
+        learn(0, 2048, recorded=True, folder=folder)  # imports, first allocations
+        for pair in range(options.pairs):
+            seconds = {}
+            for recorded in order.sample((True, False), 2):
+                seconds[recorded] = learn(pair, options.timesteps, recorded=recorded, folder=folder)
+            base.append(seconds[False][0])
+            walls.append(seconds[True][0] / seconds[False][0])
+            cpus.append(seconds[True][1] / seconds[False][1])
+            print(
+                f"pair {pair + 1:3}: {seconds[False][0]:6.3f} s, with the callback "
+                f"{seconds[True][0]:6.3f} s  ({100 * (walls[-1] - 1):+.2f} %)",
+                flush=True,
+            )
+    print(
+        f"\n{options.pairs} pairs of {options.timesteps} timesteps, "
+        f"{options.timesteps / statistics.median(base):.0f} timesteps a second without us"
+    )
+    print(f"wall time  {overhead(walls)}")
+    print(f"CPU time   {overhead(cpus)}")
+
+
+if __name__ == "__main__":
+    main()
