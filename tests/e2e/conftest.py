@@ -1,10 +1,9 @@
 """A real browser and a real server, for tests of what a person sees."""
 
-import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
@@ -22,16 +21,8 @@ ARGUMENTS = [
 ]
 
 
-def missing(program: str, package: str) -> None:
-    """Skip on a user's machine; fail where everything has to be there."""
-    told = f"{program} is missing: install {package}"
-    if os.environ.get("CI") == "true":
-        pytest.fail(told)
-    pytest.skip(told)
-
-
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
+def browser(missing: Callable[[str, str], NoReturn]) -> Iterator[Browser]:
     """Debian's Chromium, headless."""
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     if chromium is None:
@@ -76,7 +67,7 @@ def root(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def address(root: Path) -> Iterator[str]:
+def address(root: Path, missing: Callable[[str, str], NoReturn]) -> Iterator[str]:
     """The address of a dashboard of `root`."""
     static = Path(__file__).parents[2] / "rltrack" / "server" / "static" / "index.html"
     if not static.exists():

@@ -5,8 +5,9 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -70,11 +71,11 @@ def run_installed(wheel: Path, folder: Path) -> Path:
 
 
 def test_a_wheel_built_from_the_sdist_has_the_page_and_both_top_level_folders(
-    source: Path, tmp_path: Path
+    source: Path, tmp_path: Path, missing: Callable[[str, str], NoReturn]
 ) -> None:
     """That is the way to the index: whoever builds from the sdist may have no Node."""
     if shutil.which("npm") is None:
-        pytest.skip("npm is missing: install Node.js 20 or newer")
+        missing("npm", "Node.js 20 or newer")
     sdist, _ = build("sdist", source, tmp_path)
     shutil.unpack_archive(sdist, tmp_path / "unpacked")
     (unpacked,) = (tmp_path / "unpacked").iterdir()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -9,11 +10,22 @@ from pathlib import Path
 
 import httpx
 import pytest
-from starlette.testclient import TestClient
+from starlette.applications import Starlette
 
 import rltrack
 from rltrack.server.app import create_app
 from rltrack.server.run import Background
+
+
+def ask(app: Starlette, path: str, headers: dict[str, str] | None = None) -> httpx.Response:
+    """One request, to a server that listens nowhere."""
+
+    async def answer() -> httpx.Response:
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+            return await client.get(path, headers=headers)
+
+    return asyncio.run(answer())
 
 
 @pytest.mark.parametrize(
@@ -38,8 +50,7 @@ def test_only_names_of_this_machine_are_answered(
     tmp_path: Path, host: str, name: str, status: int
 ) -> None:
     """A foreign page can give its own name our address, and would read every run."""
-    client = TestClient(create_app(tmp_path, host=host), base_url="http://localhost")
-    answer = client.get("/api/meta", headers={"host": name})
+    answer = ask(create_app(tmp_path, host=host), "/api/meta", headers={"host": name})
 
     assert answer.status_code == status
     if status != 200:
@@ -61,7 +72,7 @@ def test_every_answer_has_the_policy(client: httpx.Client) -> None:
 
 
 @pytest.fixture
-def page(tmp_path: Path) -> TestClient:
+def page(tmp_path: Path) -> Starlette:
     """A server with a page that was built."""
     static = tmp_path / "static"
     (static / "assets").mkdir(parents=True)
@@ -69,37 +80,37 @@ def page(tmp_path: Path) -> TestClient:
     (static / "theme.js").write_text("theme")
     (static / "assets" / "index-abc123.js").write_text("script")
     (tmp_path / "secret").write_text("secret")
-    return TestClient(create_app(tmp_path, static=static), base_url="http://localhost")
+    return create_app(tmp_path, static=static)
 
 
 @pytest.mark.parametrize("path", ["/", "/p/cartpole", "/p/a%20b/r/x", "/index.html"])
-def test_all_addresses_of_the_page_are_the_page(page: TestClient, path: str) -> None:
+def test_all_addresses_of_the_page_are_the_page(page: Starlette, path: str) -> None:
     """And it is asked for again each time, so that a new build is seen."""
-    answer = page.get(path)
+    answer = ask(page, path)
 
     assert answer.text == "<!doctype html>the page"
     assert answer.headers["cache-control"] == "no-cache"
 
 
-def test_files_of_the_page_are_kept_as_long_as_they_are_true(page: TestClient) -> None:
+def test_files_of_the_page_are_kept_as_long_as_they_are_true(page: Starlette) -> None:
     """For ever if their name holds a digest of what is in them."""
-    script, theme = page.get("/assets/index-abc123.js"), page.get("/theme.js")
+    script, theme = ask(page, "/assets/index-abc123.js"), ask(page, "/theme.js")
 
     assert script.text == "script"
     assert "immutable" in script.headers["cache-control"]
     assert "javascript" in script.headers["content-type"]
     assert theme.headers["cache-control"] == "no-cache"
-    assert page.get("/assets/index-older.js").status_code == 404
-    assert "secret" not in page.get("/..%2Fsecret").text
+    assert ask(page, "/assets/index-older.js").status_code == 404
+    assert "secret" not in ask(page, "/..%2Fsecret").text
 
 
 def test_without_a_build_the_page_says_how_to_build_it(tmp_path: Path) -> None:
     """A clone without Node serves the data all the same."""
-    client = TestClient(create_app(tmp_path, static=tmp_path / "none"), base_url="http://localhost")
+    app = create_app(tmp_path, static=tmp_path / "none")
 
-    assert "npm ci" in client.get("/").text
-    assert "npm run build" in client.get("/").text
-    assert client.get("/api/projects").json() == {"projects": []}
+    assert "npm ci" in ask(app, "/").text
+    assert "npm run build" in ask(app, "/").text
+    assert ask(app, "/api/projects").json() == {"projects": []}
 
 
 # -- starting and stopping -----------------------------------------------------------------------
