@@ -15,9 +15,13 @@ import os
 import re
 import sys
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from rltrack.journal.records import Json
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 MAX_LIST: Final = 32
 _BINS: Final = 32
@@ -141,7 +145,7 @@ def _histogram(value: Any) -> Json:
         raise Unstorable(f"an array of {numbers.dtype} has no form in a row")
     numbers = numbers.astype(np.float64).ravel()
     finite = numbers[np.isfinite(numbers)]
-    counts, edges = np.histogram(finite, bins=_BINS)
+    counts, edges = np.histogram(finite, bins=_BINS, range=_span(finite))
     histogram: dict[str, Json] = {
         "_type": "histogram",
         "values": counts.tolist(),
@@ -150,6 +154,20 @@ def _histogram(value: Any) -> Json:
     if left_out := int(numbers.size - finite.size):
         histogram["not_finite"] = left_out
     return histogram
+
+
+def _span(finite: npt.NDArray[np.float64]) -> tuple[float, float]:
+    """From where to where the bins go: so far apart that they are different numbers."""
+    import numpy as np
+
+    if not finite.size:
+        return 0.0, 1.0
+    low, high = float(finite.min()), float(finite.max())
+    least = 2 * _BINS * float(np.spacing(max(abs(low), abs(high))))
+    if high - low >= least:
+        return low, high
+    middle, half = low / 2 + high / 2, max(least / 2, 0.5)  # 0.5 is NumPy's own for one value
+    return middle - half, middle + half
 
 
 def config_value(value: Any) -> Json:

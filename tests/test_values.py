@@ -184,6 +184,22 @@ def test_a_histogram_counts_what_it_leaves_out() -> None:
     assert sum(histogram["values"]) == 97
 
 
+@pytest.mark.parametrize("value", [0.0, 1.75e18, 2.0**48, -1e-300])
+def test_a_histogram_of_one_value_has_bins_too(value: float) -> None:
+    """Of timestamps in nanoseconds, for one, between which NumPy finds no 32 numbers."""
+    array = np.full(100, value)
+    array[0] = np.nextafter(value, math.inf)
+
+    histogram = plain(array)
+
+    assert isinstance(histogram, dict)
+    values, bins = histogram["values"], histogram["bins"]
+    assert isinstance(values, list)
+    assert isinstance(bins, list)
+    assert sum(values) == 100
+    assert bins == sorted(set(bins))
+
+
 def test_bfloat16_and_bool_arrays_are_histograms_too() -> None:
     """NumPy has no bfloat16."""
     for array in (torch.ones(100, dtype=torch.bfloat16), np.ones(100, dtype=bool)):
