@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rltrack.journal.format import FRAME_HEAD_SIZE, HEADER_SIZE, frame, whole_frame
@@ -378,9 +378,10 @@ def test_a_journal_that_is_not_there_is_empty(tmp_path: Path) -> None:
         ),
         max_size=25,
     ),
-    st.sampled_from([300, 5000, 1 << 20]),
+    st.sampled_from([600, 5000, 1 << 20]),
     st.booleans(),
 )
+@settings(max_examples=40)  # each segment that ends is synced to the disk
 def test_a_reader_sees_each_row_once_and_in_order(
     tmp_path_factory: pytest.TempPathFactory,
     actions: list[tuple[str, int]],
