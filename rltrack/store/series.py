@@ -90,6 +90,8 @@ def axis_values(run: RunReader, x: str, row: RowNumbers, stream: StreamName = "d
         if points is None or not points.column.is_numeric:
             return np.full(len(row), np.nan)
         known, values = points.numbers()
+    if not len(known):  # each number was logged over by something else
+        return np.full(len(row), np.nan)
     if len(known) == len(row) and np.array_equal(known, row):
         return values
     return _joined(row, known, values, rows.step[row], rows.step[known])

@@ -8,7 +8,7 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from rltrack.folder import RunFolder
@@ -129,8 +129,15 @@ def test_rows_are_merged_as_the_docstrings_say(calls: list[Logged], look_after: 
             ), stream
 
 
+OVERWRITTEN = [
+    Logged(0, Row(1, 0, {"global_step": 0})),
+    Logged(0, Row(1, 0, {"global_step": None, "return": 0})),
+]
+
+
 @settings(max_examples=150)
 @given(st.lists(LOGGED, max_size=14), st.sets(st.integers(0, 13)))
+@example(OVERWRITTEN, set())
 def test_an_axis_is_joined_by_row_and_else_by_step(
     calls: list[Logged], look_after: set[int]
 ) -> None:
