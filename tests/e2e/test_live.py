@@ -61,6 +61,7 @@ def test_a_curve_grows_while_training_and_a_killed_run_is_crashed_with_every_row
         expect(row).to_have_attribute("data-state", "running")
         panel = page.locator('[data-testid="panel"][data-key="train/loss"]')
         expect(panel).to_be_visible()
+        until(lambda: last_x(page, "train/loss") >= 0)  # drawn, and not only there
         first = last_x(page, "train/loss")
         until(lambda: last_x(page, "train/loss") > first + 100)
 
