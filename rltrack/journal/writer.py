@@ -169,19 +169,19 @@ class JournalWriter:
                     return False
                 segment = self._segment
                 pos = segment.pos if segment else 0
+            buffer = layout.buffer
             try:
-                layout.pack_into(layout.buffer, _STEP_AT, step, time_ns, *values.values())
+                layout.pack_into(buffer, _STEP_AT, step, time_ns, *values.values())
             except (struct.error, OverflowError):  # an int of more than 63 bits
                 layout.last_row = -1
                 return False
-            pack_checksum_into(layout.buffer, 4, crc32(layout.body))
+            pack_checksum_into(buffer, 4, crc32(layout.body))
             if segment is not None and (window := segment.map) is not None:
-                window[pos : pos + layout.size] = layout.buffer
+                window[pos : pos + layout.size] = buffer
                 segment.pos = pos + layout.frame_size
-            elif not self._store(bytes(layout.buffer[: layout.frame_size])):
+            elif not self._store(bytes(buffer[: layout.frame_size])):
                 self.lost += 1
-            layout.last_row = self.rows
-            self.rows += 1
+            layout.last_row = self.rows = self.rows + 1
             return True
         finally:
             self._busy = False
