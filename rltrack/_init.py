@@ -27,7 +27,6 @@ from rltrack.folder import RunFacts, run_folder
 from rltrack.journal.null import Journal, NullJournal
 from rltrack.journal.process import this_process
 from rltrack.journal.records import Json
-from rltrack.journal.writer import JournalWriter
 from rltrack.settings import Mode, Settings, resolve
 
 Reinit = Literal["default", "return_previous", "finish_previous", "create_new"]
@@ -218,6 +217,8 @@ def _start(settings: Settings, *, allow_val_change: bool) -> Run:
             ) from None
 
         def open_journal(run: Run) -> Journal:
+            from rltrack.journal.writer import JournalWriter  # who only reads needs none
+
             return JournalWriter(
                 folder.journal,
                 on_trouble=run.on_trouble,

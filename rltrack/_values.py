@@ -8,7 +8,6 @@ are texts, enums and functions their names. What has no such form raises `Unstor
 from __future__ import annotations
 
 import dataclasses
-import datetime as dt
 import enum
 import math
 import os
@@ -93,9 +92,13 @@ def is_array(value: Any) -> bool:
 def _text(value: Any) -> str:
     if isinstance(value, (bytes, bytearray, memoryview)):
         return bytes(value).decode("utf-8", "replace")
-    if isinstance(value, (dt.date, dt.time)):
-        return value.isoformat()
-    if isinstance(value, (complex, dt.timedelta)) or _is_decimal(value):
+    if _is_of("datetime", ("date", "time"), value):
+        return str(value.isoformat())
+    if (
+        isinstance(value, complex)
+        or _is_of("datetime", ("timedelta",), value)
+        or _is_of("decimal", ("Decimal",), value)
+    ):
         return str(value)
     if isinstance(value, os.PathLike):
         return os.fsdecode(value)
@@ -104,9 +107,13 @@ def _text(value: Any) -> str:
     raise Unstorable(f"a {type(value).__module__}.{type(value).__qualname__} has no form in a row")
 
 
-def _is_decimal(value: Any) -> bool:
-    decimal = sys.modules.get("decimal")  # who has one has the module, which takes 4 ms to import
-    return decimal is not None and isinstance(value, decimal.Decimal)
+def _is_of(module: str, names: tuple[str, ...], value: Any) -> bool:
+    """Whether `value` is of a class of a module that takes milliseconds to import.
+
+    Who has such a value has the module, so it is never imported for the question.
+    """
+    loaded = sys.modules.get(module)
+    return loaded is not None and isinstance(value, tuple(getattr(loaded, name) for name in names))
 
 
 def qualified_name(value: Any) -> str | None:
