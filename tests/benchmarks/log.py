@@ -127,7 +127,8 @@ def wandb_log(folder: Path) -> Log:
     import wandb
 
     run = wandb.init(project="benchmark", dir=str(folder), mode="offline")
-    return run.log
+    log: Log = run.log
+    return log
 
 
 def trackio_log(folder: Path) -> Log:
@@ -136,7 +137,8 @@ def trackio_log(folder: Path) -> Log:
     import trackio
 
     trackio.init(project="benchmark")
-    return trackio.log
+    log: Log = trackio.log
+    return log
 
 
 PEERS: dict[str, Callable[[Path], Log]] = {"wandb": wandb_log, "trackio": trackio_log}
