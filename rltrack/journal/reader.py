@@ -125,6 +125,14 @@ class JournalReader:
             if match := _NAME.fullmatch(name):
                 numbers = found.setdefault(match["writer"], {})
                 numbers[int(match["number"])] = self.folder / name
+        # A listing is no snapshot: it may lack a file that was made while it was read, and yet
+        # hold a later one. Only the latest can be so new.
+        for writer, numbers in found.items():
+            last = max(numbers)
+            for number in set(range(max(1, last - 64), last)) - numbers.keys():
+                path = self.folder / f"{writer}-{number:06d}{SUFFIX}"
+                if path.exists():
+                    numbers[number] = path
         return found
 
 
