@@ -42,6 +42,7 @@ def find(api: Api, name: str) -> Run:
 
 
 def facts(run: Run) -> dict[str, Any]:
+    """What `--json` prints of a run."""
     return {
         "id": run.id,
         "name": run.name,
@@ -57,13 +58,14 @@ def facts(run: Run) -> dict[str, Any]:
 
 
 def flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
+    """Nested values under dotted names."""
+    found: dict[str, Any] = {}
     for key, value in values.items():
         if isinstance(value, dict) and value and "_type" not in value:
-            flat.update(flat(value, f"{prefix}{key}."))
+            found.update(flat(value, f"{prefix}{key}."))
         else:
-            flat[f"{prefix}{key}"] = value
-    return flat
+            found[f"{prefix}{key}"] = value
+    return found
 
 
 def print_json(value: object) -> None:
@@ -72,6 +74,7 @@ def print_json(value: object) -> None:
 
 
 def print_table(header: list[str], rows: list[list[object]]) -> None:
+    """Columns as wide as their widest cell."""
     texts = [header, *([str(cell) for cell in row] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
     for row in texts:
@@ -81,6 +84,7 @@ def print_table(header: list[str], rows: list[list[object]]) -> None:
 
 
 def ago(seconds_since_epoch: object) -> str:
+    """How long ago, in the largest unit that fits."""
     assert isinstance(seconds_since_epoch, float)
     age = max(0.0, time.time() - seconds_since_epoch)
     for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
@@ -90,6 +94,7 @@ def ago(seconds_since_epoch: object) -> str:
 
 
 def count(step: int | None) -> str:
+    """A number of steps, with separators."""
     return "-" if step is None else f"{step:,}"
 
 
@@ -108,9 +113,10 @@ def brief(summary: Any, most: int = 3) -> str:
 
 
 def text(value: object) -> str:
+    """A value, as short as a line needs it."""
     if isinstance(value, float):
         return f"{value:.6g}"
     if isinstance(value, dict) and "_type" in value:
         return f"({value['_type']}) {value.get('path', '')}".rstrip()
-    text = value if isinstance(value, str) else json.dumps(finite(value), default=str)
-    return text if len(text) <= 200 else f"{text[:197]}..."
+    told = value if isinstance(value, str) else json.dumps(finite(value), default=str)
+    return told if len(told) <= 200 else f"{told[:197]}..."

@@ -15,7 +15,7 @@ from __future__ import annotations
 import dataclasses
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -24,6 +24,7 @@ from rltrack.errors import JournalError
 from rltrack.folder import RunFacts, RunFolder, State
 from rltrack.journal.reader import Damage, Entry, JournalReader, RowBlock
 from rltrack.journal.records import Json, MediaStored, Noted, Row, WriterOpened
+from rltrack.store.aggregate import Aggregate, aggregate
 from rltrack.store.merge import Merged
 from rltrack.store.records import RecordBook
 from rltrack.store.state import Processes
@@ -55,8 +56,13 @@ class RunDigest:
     damage: tuple[str, ...]
     config: dict[str, Any]
     summary: dict[str, Any]
-    metrics: tuple[str, ...]
-    """Numeric keys of the history, sorted."""
+    aggregates: Mapping[str, Aggregate]
+    """What each numeric key of the history amounts to; sorted by key."""
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Numeric keys of the history, sorted."""
+        return tuple(self.aggregates)
 
 
 class RunReader:
@@ -268,8 +274,19 @@ class RunReader:
             damage=self._what_is_damaged(),
             config=self._book.config.values(),
             summary=self._book.merged_summary(self._logged()),
-            metrics=tuple(sorted(k for k, c in self._history.columns.items() if c.is_numeric)),
+            aggregates=self._aggregates(),
         )
+
+    def _aggregates(self) -> dict[str, Aggregate]:
+        found = {}
+        for key in sorted(self._history.columns):
+            points = self._history.points(key, self._feed.writers)
+            if points is None or not points.column.is_numeric:
+                continue
+            row, values = points.numbers()
+            if len(row):
+                found[key] = aggregate(self._history.merged(self._feed.writers).step[row], values)
+        return found
 
     def _logged(self) -> dict[str, tuple[Stamp, Json]]:
         return {
