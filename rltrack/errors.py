@@ -10,7 +10,8 @@ Error:
     ├── StorageError            the run's folder cannot be written (only raised in strict mode, or by init)
     ├── JournalError            bytes that are not a journal
     │   ├── FormatVersionError      a journal of a newer rltrack
-    │   └── DamageError             bytes that were a journal once
+    │   ├── DamageError             bytes that were a journal once
+    │   └── SegmentError            derived columns that cannot be read: they are made again
     └── MediaError              a value that cannot be stored as media
 
 `Error`, `UsageError` and `ConfigError` are public names of `rltrack`; the rest are reached
@@ -62,6 +63,10 @@ class FormatVersionError(JournalError):
 
 class DamageError(JournalError):
     """Bytes in the middle of a journal that fail their checksum."""
+
+
+class SegmentError(JournalError):
+    """A file of derived columns is missing or damaged; nothing is lost, the journal has it all."""
 
 
 class MediaError(Error, ValueError):

@@ -15,10 +15,10 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias, overload
 from zlib import crc32
 
 from rltrack.errors import DamageError, FormatVersionError, JournalError
@@ -91,29 +91,84 @@ class Damage:
 Item: TypeAlias = RowBlock | Entry
 
 
+class Pause:
+    """Between two chunks: all that came before was taken, so `JournalReader.state` may be kept."""
+
+
+PAUSE: Final = Pause()
+
+
 class JournalReader:
     """Reads all segments of a journal folder; each `poll` yields what is new.
 
     Records of one writer come in the order in which they were written. Several writers
-    come one after the other: who merges them orders rows by step and time.
+    come one after the other, first come first: who merges them orders rows by step and time.
+
+    Args:
+        folder: of the segments.
+        state: where an earlier reader of this journal was, as its `state` said.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, state: Mapping[str, Any] | None = None) -> None:
         self.folder = folder
         self.damage: list[Damage] = []
         self._writers: dict[str, _WriterReader] = {}
+        self._started: dict[str, tuple[int, str]] = {}
+        if state is not None:
+            self.damage += [Damage(folder / name, *told) for name, *told in state["damage"]]
+            for name, known in state["writers"].items():
+                self._writers[name] = _WriterReader(name, self.damage, known, folder)
+                self._started[name] = (known["started"], name)
 
-    def poll(self, *, final: bool = False) -> Iterator[Item]:
+    def state(self) -> dict[str, Any]:
+        """Where this reader is, as JSON: between two polls, or at a `PAUSE`."""
+        return {
+            "damage": [[d.path.name, d.offset, d.lost_bytes, d.message] for d in self.damage],
+            "writers": {
+                name: writer.state() | {"started": self._started.get(name, (0, name))[0]}
+                for name, writer in self._writers.items()
+            },
+        }
+
+    def close(self) -> None:
+        """Close what is open; the next poll opens it again."""
+        for writer in self._writers.values():
+            writer.close()
+
+    def missing_writers(self) -> set[str]:
+        """Writers that were read, and of which no segment is left."""
+        return self._writers.keys() - self._segments().keys()
+
+    @overload
+    def poll(self, *, final: bool = False) -> Iterator[Item]: ...
+    @overload
+    def poll(self, *, final: bool = False, pauses: bool) -> Iterator[Item | Pause]: ...
+    def poll(self, *, final: bool = False, pauses: bool = False) -> Iterator[Item | Pause]:
         """Yield what was written since the last call.
 
         Args:
             final: nobody writes any more, so zeros with something behind them are a hole
                 and not the end.
+            pauses: also yield `PAUSE` between chunks of a few MiB.
         """
-        for name, segments in sorted(self._segments().items()):
+        found = self._segments()
+        for name in sorted(found, key=lambda name: self._start_of(name, found[name])):
             if name not in self._writers:
                 self._writers[name] = _WriterReader(name, self.damage)
-            yield from self._writers[name].poll(segments, final=final)
+            for item in self._writers[name].poll(found[name], final=final):
+                if pauses or item is not PAUSE:
+                    yield item
+
+    def _start_of(self, writer: str, segments: dict[int, Path]) -> tuple[int, str]:
+        """When a writer began: a run that was resumed is read in its order."""
+        if writer not in self._started:
+            try:
+                with open(segments[min(segments)], "rb") as file:
+                    began = decode_header(file.read(HEADER_SIZE)).started_ns
+            except (OSError, JournalError):  # not there yet, or damaged: it is looked at again
+                return 0, writer
+            self._started[writer] = (began, writer)
+        return self._started[writer]
 
     def _segments(self) -> dict[str, dict[int, Path]]:
         found: dict[str, dict[int, Path]] = {}
@@ -139,14 +194,35 @@ class JournalReader:
 class _WriterReader:
     """The segments of one writer, one after the other."""
 
-    def __init__(self, writer: str, damage: list[Damage]) -> None:
+    def __init__(
+        self,
+        writer: str,
+        damage: list[Damage],
+        state: Mapping[str, Any] | None = None,
+        folder: Path = Path(),
+    ) -> None:
         self._writer = writer
         self._damage = damage
         self._number = 0
         self._rows = 0
         self._open: _SegmentReader | None = None
+        if state is not None:
+            self._number, self._rows = state["segment"], state["rows"]
+            if state["offset"] >= 0:
+                path = folder / f"{writer}-{self._number:06d}{SUFFIX}"
+                self._open = _SegmentReader(path, writer, self._rows, damage)
+                self._open.go_to(state["offset"], state["schemas"], given_up=state["given_up"])
 
-    def poll(self, segments: dict[int, Path], *, final: bool) -> Iterator[Item]:
+    def state(self) -> dict[str, Any]:
+        """Where the reader is; the offset is -1 between two segments."""
+        known = {"segment": self._number, "rows": self._rows, "offset": -1}
+        return known if self._open is None else known | self._open.state()
+
+    def close(self) -> None:
+        if self._open is not None:
+            self._open.close()
+
+    def poll(self, segments: dict[int, Path], *, final: bool) -> Iterator[Item | Pause]:
         last = max(segments)
         while self._open or self._number < last:
             if self._open is None:
@@ -191,7 +267,23 @@ class _SegmentReader:
         self._given_up = False
         self._told: dict[str, int] = {}  # where in `damage` a message stands
 
+    def state(self) -> dict[str, Any]:
+        schemas = [[schema.id, schema.keys, schema.kinds] for schema in self._schemas.values()]
+        return {
+            "offset": self._offset,
+            "rows": self.rows,
+            "schemas": schemas,
+            "given_up": self._given_up,
+        }
+
+    def go_to(self, offset: int, schemas: list[Any], *, given_up: bool) -> None:
+        """Read on from where an earlier reader was."""
+        self._offset, self._given_up = offset, given_up
+        self._schemas = {number: Schema(number, keys, kinds) for number, keys, kinds in schemas}
+        self._told = {d.message: at for at, d in enumerate(self._damage) if d.path == self.path}
+
     def close(self) -> None:
+        """Close the file; the next poll opens it again."""
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
@@ -203,9 +295,13 @@ class _SegmentReader:
         """Read no further: what is there is no journal, or of a newer version."""
         self._given_up = True
 
-    def poll(self, *, final: bool) -> Iterator[Item]:
+    def poll(self, *, final: bool) -> Iterator[Item | Pause]:
         """Yield what is new. `final`: nothing will be written to this segment any more."""
-        if self._given_up or (self._offset == 0 and not self._begin(final=final)):
+        if self._given_up:
+            return
+        if self._fd < 0:
+            self._fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+        if self._offset == 0 and not self._begin(final=final):
             return
         while True:
             head = os.pread(self._fd, FRAME_HEAD_SIZE, self._offset)
@@ -222,13 +318,13 @@ class _SegmentReader:
                 size = min(size, self._left())
             items, consumed = self._split(os.pread(self._fd, size, self._offset))
             self._offset += consumed
-            yield from items
+            if items:
+                yield from items
+                yield PAUSE
             if not consumed and not self._resync(final=final):
                 return
 
     def _begin(self, *, final: bool) -> bool:
-        if self._fd < 0:
-            self._fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
         header = os.pread(self._fd, HEADER_SIZE, 0)
         if len(header) < HEADER_SIZE:
             return False

@@ -289,10 +289,7 @@ class RunReader:
         return found
 
     def _logged(self) -> dict[str, tuple[Stamp, Json]]:
-        return {
-            key: (stamp, self._history.columns[key].value(at))
-            for key, (stamp, at) in self._history.latest.items()
-        }
+        return self._history.latest
 
     def _what_is_damaged(self) -> tuple[str, ...]:
         told = [trouble for trouble in (self._facts_trouble, self._trouble) if trouble]

@@ -8,7 +8,7 @@ for each row.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -69,8 +69,13 @@ class Stream:
     def __init__(self) -> None:
         self.rows = Rows()
         self.columns: dict[str, Column] = {}
-        self.latest: dict[str, tuple[Stamp, int]] = {}
-        """Of each key the last point in the order of writing, as a place in its column."""
+        self.latest: dict[str, tuple[Stamp, Json]] = {}
+        """Of each key the last value in the order of writing."""
+        self.value_count = 0
+        self.floor: int | None = None
+        """The least step that a row may have: those below it are sealed already."""
+        self.is_broken = False
+        """Whether a row came that stands before the floor."""
         self._merged: tuple[int, Merged] | None = None
 
     def merged(self, writers: list[str]) -> Merged:
@@ -89,6 +94,29 @@ class Stream:
             column.located = (merged, *merged.locate(column.row.view))
         _, take, row = column.located
         return Points(row, column.bits.view[take], column.kinds.view[take], column)
+
+    def rows_from(self, step: int, writers: list[str]) -> list[tuple[str, int, Row]]:
+        """Writer, place among its rows, and content of each row with `step` or a later one."""
+        kept = np.flatnonzero(self.rows.step.view >= step).astype(np.int32)
+        values: dict[int, dict[str, Json]] = {row: {} for row in kept.tolist()}
+        for key, column in self.columns.items():
+            at = np.flatnonzero(np.isin(column.row.view, kept))
+            for place in at.tolist():
+                values[int(column.row.view[place])][key] = column.value(place)
+        rows = self.rows
+        return [
+            (
+                writers[rows.writer.view[row]],
+                int(rows.sequence.view[row]),
+                Row(
+                    int(rows.step.view[row]),
+                    int(rows.time_ns.view[row]),
+                    found,
+                    RowFlag(int(rows.flags.view[row])),
+                ),
+            )
+            for row, found in values.items()
+        ]
 
     def last_step(self) -> int | None:
         """The greatest step of a row; None without rows."""
@@ -112,11 +140,14 @@ class _Waiting:
 class Feed:
     """Takes a journal's rows, in any mixture, and appends them to the streams."""
 
-    def __init__(self, history: Stream, system: Stream) -> None:
+    def __init__(
+        self, history: Stream, system: Stream, clocks_ns: Mapping[str, int] | None = None
+    ) -> None:
         self.writers: list[str] = []
         """Names of the writers, by the numbers in `Rows.writer`."""
+        self.clocks_ns = dict(clocks_ns or {})
+        """The greatest time of each writer so far."""
         self._streams = ((history, False), (system, True))
-        self._clock_ns: dict[str, int] = {}
         self._writer = ""
         self._waiting = _Waiting({}, [])
 
@@ -152,8 +183,8 @@ class Feed:
         head = np.concatenate([part.head for part in parts])
         order = np.argsort(head["sequence"], kind="stable")
         times = head["time_ns"][order]
-        clock = np.maximum.accumulate(np.maximum(times, self._clock_ns.get(self._writer, times[0])))
-        self._clock_ns[self._writer] = int(clock[-1])
+        clock = np.maximum.accumulate(np.maximum(times, self.clocks_ns.get(self._writer, times[0])))
+        self.clocks_ns[self._writer] = int(clock[-1])
         is_system = (head["flags"] & RowFlag.SYSTEM) != 0
         for stream, system in self._streams:
             mine = is_system[order] == system
@@ -163,6 +194,8 @@ class Feed:
             numbers = np.full(len(head), -1, np.int64)
             numbers[chosen] = np.arange(len(stream.rows), len(stream.rows) + len(chosen))
             rows = head[chosen]
+            if stream.floor is not None and int(rows["step"].min()) < stream.floor:
+                stream.is_broken = True
             stream.rows.extend(
                 rows["step"],
                 rows["time_ns"],
@@ -195,12 +228,13 @@ class Feed:
             order = np.argsort(row, kind="stable")
             row, bits, kinds = row[order], bits[order], kinds[order]
         column.extend(row, bits, kinds)
+        stream.value_count += len(row)
         column.seen.update(np.flatnonzero(np.bincount(kinds)).tolist())
         last = int(row[-1])
         clock, sequence = stream.rows.clock_ns.view[last], stream.rows.sequence.view[last]
         stamp = (int(clock), self._writer, int(sequence))
         if key not in stream.latest or stream.latest[key][0] <= stamp:
-            stream.latest[key] = (stamp, len(column) - 1)
+            stream.latest[key] = (stamp, column.value(len(column) - 1))
 
 
 class _SchemaPart:

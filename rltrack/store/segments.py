@@ -1,0 +1,486 @@
+"""Columns of a run on disk: Parquet files that anybody can read, and our index of them.
+
+A part holds consecutive merged rows of one stream (`history` or `system`), in two files and an
+index:
+
+    history-000001.parquet         a point a line, sorted by key and step: key, row, step, time
+                                   (milliseconds), value; and kind, exact, json for what is no float
+    history-rows-000001.parquet    a row a line: row, step, time (nanoseconds)
+    history-000001.index           which row groups hold which key
+
+A row group holds one key and at most 32,768 points, so one of a thousand keys is read without
+the others. `value` is null where the point is no number; then `json` has it. `exact` is set for
+ints that no float holds. Time is exact in the file of rows alone: as nanoseconds it would take
+half as much again as all else.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from rltrack.errors import SegmentError
+from rltrack.extras import require
+from rltrack.journal.records import Json
+from rltrack.store.columns import (
+    BOOL,
+    FLOAT,
+    INT,
+    OBJECT,
+    Column,
+    Floats,
+    Ints,
+    Kinds,
+    RowNumbers,
+    as_floats,
+)
+from rltrack.store.stream import Stamp
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+GROUP_POINTS: Final = 1 << 15
+_EXACT: Final = 2**53
+_NS_PER_MS: Final = 1_000_000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class KeyPoints:
+    """The points of one key that go into a part, merged and in order."""
+
+    key: str
+    row: RowNumbers
+    """Merged rows, counted from the first row of the part."""
+    bits: Ints
+    kinds: Kinds
+    column: Column
+    latest: tuple[Stamp, Json]
+    """The last value in the order of writing, and its stamp."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """One row group, of one key."""
+
+    number: int
+    count: int
+    first_row: int
+    last_row: int
+    first_step: int
+    last_step: int
+    kinds: int
+    """One bit for each kind of value in it."""
+
+    def has(self, kind: int) -> bool:
+        """Whether a value of `kind` is in it."""
+        return bool(self.kinds >> kind & 1)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Chunk:
+    """Points as they are read: of one key, in order."""
+
+    row: Ints
+    step: Ints
+    bits: Ints
+    kinds: Kinds
+    objects: list[Json]
+    seen: set[int]
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+    def floats(self) -> Floats:
+        """The values; none may be an object."""
+        return as_floats(self.bits, self.kinds, self.seen)
+
+
+# -- writing ---------------------------------------------------------------------------------------
+
+
+def write_part(
+    folder: Path,
+    name: str,
+    number: int,
+    *,
+    first_row: int,
+    step: Ints,
+    time_ns: Ints,
+    keys: Iterable[KeyPoints],
+) -> dict[str, int]:
+    """Write the files of one part, safe from power loss; they count once a manifest names them.
+
+    Args:
+        folder: of the segments.
+        name: of the stream, with which the names of the files begin.
+        number: of the part; no file of this number is in use.
+        first_row: merged rows in the parts before.
+        step: of each merged row.
+        time_ns: of each merged row.
+        keys: the points, sorted by key.
+
+    Returns:
+        Name and size in bytes of each file.
+    """
+    rows = folder / f"{name}-rows-{number:06d}.parquet"
+    _write_rows(rows, first_row, step, time_ns)
+    points = folder / f"{name}-{number:06d}.parquet"
+    index: dict[str, Any] = {}
+    with _Writer(points) as writer:
+        for found in keys:
+            groups = []
+            for at in range(0, len(found.row), GROUP_POINTS):
+                part = slice(at, at + GROUP_POINTS)
+                local = found.row[part]
+                seen = writer.write(
+                    found.key,
+                    local.astype(np.int64) + first_row,
+                    step[local],
+                    time_ns[local],
+                    found.bits[part],
+                    found.kinds[part],
+                    found.column,
+                )
+                groups.append(
+                    [
+                        writer.groups - 1,
+                        len(local),
+                        int(local[0]) + first_row,
+                        int(local[-1]) + first_row,
+                        int(step[local[0]]),
+                        int(step[local[-1]]),
+                        seen,
+                    ]
+                )
+            stamp, value = found.latest
+            index[found.key] = {"groups": groups, "latest": [*stamp, value]}
+    packed = folder / f"{name}-{number:06d}.index"
+    _write_whole(packed, zlib.compress(json.dumps(index, separators=(",", ":")).encode(), 1))
+    return {path.name: path.stat().st_size for path in (rows, points, packed)}
+
+
+class _Writer:
+    """A file of points that is being written; each `write` makes a row group."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._pa = require("pyarrow", extra="analysis")
+        self._pq = require("pyarrow.parquet", extra="analysis")
+        self.groups = 0
+        self._writer: pq.ParquetWriter | None = None
+
+    def __enter__(self) -> _Writer:
+        pa = self._pa
+        schema = pa.schema(
+            [
+                pa.field("key", pa.dictionary(pa.int32(), pa.string()), nullable=False),
+                pa.field("row", pa.int64(), nullable=False),
+                pa.field("step", pa.int64(), nullable=False),
+                pa.field("time", pa.timestamp("ms", tz="UTC"), nullable=False),
+                pa.field("value", pa.float64()),
+                pa.field("kind", pa.uint8(), nullable=False),
+                pa.field("exact", pa.int64()),
+                pa.field("json", pa.string()),
+            ]
+        )
+        self._schema = schema
+        self._writer = _open_writer(
+            self._pq,
+            self._path,
+            schema,
+            dictionary=["key", "kind"],
+            encodings={
+                "row": "DELTA_BINARY_PACKED",
+                "step": "DELTA_BINARY_PACKED",
+                "time": "DELTA_BINARY_PACKED",
+                "value": "BYTE_STREAM_SPLIT",
+            },
+        )
+        return self
+
+    def write(
+        self,
+        key: str,
+        row: Ints,
+        step: Ints,
+        time_ns: Ints,
+        bits: Ints,
+        kinds: Kinds,
+        column: Column,
+    ) -> int:
+        """One row group; answers the kinds that are in it, one bit for each."""
+        pa = self._pa
+        count = len(row)
+        seen = {int(kind) for kind in np.flatnonzero(np.bincount(kinds, minlength=4))}
+        numbers = as_floats(bits, kinds, seen)
+        value = pa.array(numbers) if OBJECT not in seen else pa.array(numbers, mask=kinds == OBJECT)
+        exact = json_texts = None
+        if INT in seen:
+            beyond = (kinds == INT) & ((bits > _EXACT) | (bits < -_EXACT))
+            if beyond.any():
+                exact = pa.array(bits, mask=~beyond)
+        if OBJECT in seen:
+            objects = column.objects
+            json_texts = pa.array(
+                [
+                    json.dumps(objects[place], separators=(",", ":")) if kind == OBJECT else None
+                    for place, kind in zip(bits.tolist(), kinds.tolist(), strict=True)
+                ],
+                pa.string(),
+            )
+        zeros = pa.array(np.zeros(count, np.int32))
+        keys = pa.DictionaryArray.from_arrays(zeros, pa.array([_utf8(key)], pa.string()))
+        assert self._writer is not None
+        self._writer.write_table(
+            pa.Table.from_arrays(
+                [
+                    keys,
+                    pa.array(row),
+                    pa.array(step),
+                    pa.array(time_ns // _NS_PER_MS).cast(pa.timestamp("ms", tz="UTC")),
+                    value,
+                    pa.array(kinds),
+                    pa.nulls(count, pa.int64()) if exact is None else exact,
+                    pa.nulls(count, pa.string()) if json_texts is None else json_texts,
+                ],
+                schema=self._schema,
+            )
+        )
+        self.groups += 1
+        return sum(1 << kind for kind in seen)
+
+    def __exit__(self, *_: object) -> None:
+        assert self._writer is not None
+        self._writer.close()
+        _sync(self._path)
+
+
+def _utf8(key: str) -> str:
+    """A key as Parquet takes it; our own index has it as it is."""
+    return key.encode("utf-8", "replace").decode()
+
+
+def _write_rows(path: Path, first_row: int, step: Ints, time_ns: Ints) -> None:
+    pa = require("pyarrow", extra="analysis")
+    pq = require("pyarrow.parquet", extra="analysis")
+    table = pa.table(
+        {
+            "row": pa.array(np.arange(first_row, first_row + len(step))),
+            "step": pa.array(step),
+            "time": pa.array(time_ns).cast(pa.timestamp("ns", tz="UTC")),
+        }
+    )
+    encodings = dict.fromkeys(("row", "step", "time"), "DELTA_BINARY_PACKED")
+    with _open_writer(pq, path, table.schema, dictionary=False, encodings=encodings) as writer:
+        writer.write_table(table, row_group_size=8 * GROUP_POINTS)
+    _sync(path)
+
+
+def _open_writer(
+    pq: Any,
+    path: Path,
+    schema: pa.Schema,
+    *,
+    dictionary: Sequence[str] | bool,
+    encodings: dict[str, str],
+) -> pq.ParquetWriter:
+    return pq.ParquetWriter(
+        path,
+        schema,
+        compression="zstd",
+        compression_level=1,
+        use_dictionary=dictionary,
+        column_encoding=encodings,
+        write_statistics=[name for name in ("key", "step", "row") if name in schema.names],
+        write_page_checksum=True,
+        store_schema=False,
+    )
+
+
+def _write_whole(path: Path, data: bytes) -> None:
+    with open(path, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync(path: Path) -> None:
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+# -- reading ---------------------------------------------------------------------------------------
+
+
+class Part:
+    """One part on disk. Nothing is read before it is asked for, and then only what is needed.
+
+    Every method raises `SegmentError` where a file is missing or damaged.
+    """
+
+    def __init__(self, folder: Path, name: str, number: int, first_row: int, rows: int) -> None:
+        self.folder = folder
+        self.name = name
+        self.number = number
+        self.first_row = first_row
+        self.rows = rows
+        self._groups: dict[str, list[Group]] | None = None
+        self._latest: dict[str, tuple[Stamp, Json]] = {}
+        self._points: pq.ParquetFile | None = None
+
+    @property
+    def points_path(self) -> Path:
+        """The file of points."""
+        return self.folder / f"{self.name}-{self.number:06d}.parquet"
+
+    @property
+    def rows_path(self) -> Path:
+        """The file of rows."""
+        return self.folder / f"{self.name}-rows-{self.number:06d}.parquet"
+
+    def _index(self) -> dict[str, list[Group]]:
+        if self._groups is None:
+            path = self.folder / f"{self.name}-{self.number:06d}.index"
+            with _damage_told(path):
+                index = json.loads(zlib.decompress(path.read_bytes()))
+                self._latest = {
+                    key: (_stamp(known["latest"][:3]), known["latest"][3])
+                    for key, known in index.items()
+                }
+                self._groups = {
+                    key: [Group(*group) for group in known["groups"]]
+                    for key, known in index.items()
+                }
+        return self._groups
+
+    def keys(self) -> list[str]:
+        """The keys that have points in the part, sorted."""
+        return list(self._index())
+
+    def groups(self, key: str) -> list[Group]:
+        """The row groups of a key, in order."""
+        return self._index().get(key, [])
+
+    def latest(self) -> dict[str, tuple[Stamp, Json]]:
+        """Of each key the last value in the order of writing, and its stamp."""
+        self._index()
+        return self._latest
+
+    def read(self, groups: Sequence[Group]) -> Chunk:
+        """The points of some row groups of one key."""
+        if not groups:
+            empty = np.empty(0, np.int64)
+            return Chunk(empty, empty, empty, np.empty(0, np.uint8), [], set())
+        seen = {kind for kind in (FLOAT, INT, BOOL, OBJECT) if any(g.has(kind) for g in groups)}
+        columns = ["row", "step", "value"]
+        if seen != {FLOAT}:
+            columns += ["kind", "exact", "json"]
+        with _damage_told(self.points_path):
+            table = self._file().read_row_groups(
+                [group.number for group in groups], columns=columns, use_threads=len(groups) > 4
+            )
+            row, step = _numpy(table, "row"), _numpy(table, "step")
+            if len(row) != sum(group.count for group in groups):
+                raise SegmentError(f"{self.points_path} has not the points that its index names")
+            values = _numpy(table, "value")
+            if seen == {FLOAT}:
+                bits = np.ascontiguousarray(values, np.float64).view(np.int64)
+                return Chunk(row, step, bits, np.zeros(len(row), np.uint8), [], seen)
+            bits, kinds, objects = _decode_bits(table, values)
+        return Chunk(row, step, bits, kinds, objects, seen)
+
+    def chunks(self, key: str) -> Iterator[Chunk]:
+        """The points of a key, of which a few row groups are in memory at a time."""
+        groups = self.groups(key)
+        for at in range(0, len(groups), 8):
+            yield self.read(groups[at : at + 8])
+
+    def row_times(self) -> tuple[Ints, Ints]:
+        """Step and time in nanoseconds of each merged row."""
+        pq = require("pyarrow.parquet", extra="analysis")
+        with _damage_told(self.rows_path):
+            table = pq.read_table(
+                self.rows_path,
+                columns=["step", "time"],
+                page_checksum_verification=True,
+                partitioning=None,
+            )
+            step, time_ns = _numpy(table, "step"), _numpy(table, "time").view(np.int64)
+        if len(step) != self.rows:
+            raise SegmentError(f"{self.rows_path} holds {len(step)} rows, and not {self.rows}")
+        return step, time_ns
+
+    def _file(self) -> pq.ParquetFile:
+        if self._points is None:
+            pq = require("pyarrow.parquet", extra="analysis")
+            # No memory map: on a network file system a file that goes away would be a SIGBUS.
+            self._points = pq.ParquetFile(
+                self.points_path, page_checksum_verification=True, pre_buffer=False
+            )
+        return self._points
+
+    def close(self) -> None:
+        """Close what is open; it opens again when asked."""
+        if self._points is not None:
+            self._points.close()
+            self._points = None
+
+
+def _numpy(table: pa.Table, name: str) -> Any:
+    column = table.column(name)
+    if column.num_chunks == 1:
+        return column.chunk(0).to_numpy(zero_copy_only=False)
+    return column.to_numpy()
+
+
+def _decode_bits(table: pa.Table, values: Floats) -> tuple[Ints, Kinds, list[Json]]:
+    """Values of mixed kinds, as a `Column` has them."""
+    kinds: Kinds = _numpy(table, "kind").astype(np.uint8)
+    bits = np.ascontiguousarray(values, np.float64).view(np.int64).copy()
+    whole = (kinds == INT) | (kinds == BOOL)
+    bits[whole] = values[whole].astype(np.int64)
+    exact = table.column("exact")
+    if exact.null_count < len(exact):
+        known = np.flatnonzero(exact.is_valid().to_numpy())
+        bits[known] = exact.drop_null().to_numpy()
+    objects: list[Json] = []
+    at = np.flatnonzero(kinds == OBJECT)
+    if len(at):
+        texts = table.column("json").take(at).to_pylist()
+        objects = [json.loads(text) for text in texts]
+        bits[at] = np.arange(len(at))
+    return bits, kinds, objects
+
+
+def _stamp(found: list[Any]) -> Stamp:
+    clock, writer, sequence = found
+    return int(clock), str(writer), int(sequence)
+
+
+class _damage_told:
+    """Whatever a damaged file makes others raise, as one error that names the file."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: object
+    ) -> None:
+        if isinstance(
+            error, (OSError, ValueError, KeyError, TypeError, zlib.error)
+        ) and not isinstance(error, SegmentError):
+            raise SegmentError(f"{self._path} cannot be read: {error}") from error
