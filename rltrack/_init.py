@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import importlib
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -29,6 +30,10 @@ from rltrack.journal.process import this_process
 from rltrack.journal.records import Json
 from rltrack.settings import Mode, Settings, resolve
 
+#: The hook of each argument that starts one: a function of the argument's name in this module.
+#: Found late and by name, since a hook imports rltrack.
+_HOOKS = {"sync_tensorboard": "rltrack.hooks.tensorboard"}
+
 Reinit = Literal["default", "return_previous", "finish_previous", "create_new"]
 
 #: Runs that are going on, oldest first. The last that did not ask to be apart is `rltrack.run`.
@@ -51,6 +56,7 @@ def init(
     reinit: Reinit | bool = "default",
     allow_val_change: bool = False,
     settings: Settings | Mapping[str, Any] | None = None,
+    sync_tensorboard: bool | None = None,
     entity: str | None = None,
     anonymous: str | None = None,
     force: bool | None = None,
@@ -74,6 +80,8 @@ def init(
             finish it first (``finish_previous``), or start one beside it (``create_new``).
         allow_val_change: let config keys take other values.
         settings: further choices.
+        sync_tensorboard: record what this process writes for TensorBoard as well; see
+            `rltrack.hooks.tensorboard`.
         entity: accepted for W&B's scripts, like `anonymous`, `force` and `magic`.
         anonymous: see `entity`.
         force: see `entity`.
@@ -115,6 +123,7 @@ def init(
                 "notes": notes,
                 "mode": mode,
                 "settings": settings,
+                "sync_tensorboard": sync_tensorboard or None,
             }
             dropped = [argument for argument, value in asked.items() if value is not None]
             if not chosen.silent:
@@ -132,6 +141,7 @@ def init(
     if reinit != "create_new" or not _current:
         _current.append(run)
     _watch_exit()
+    _start_hooks(run, sync_tensorboard=sync_tensorboard)
     if not (chosen.silent or chosen.quiet or run.disabled):
         say(f"recording {run.name} in {run.folder}")
         if chosen.mode == "online":
@@ -142,6 +152,19 @@ def init(
         ]:
             say(f"without a server, {', '.join(without_meaning)} has no meaning and is ignored")
     return run
+
+
+def _start_hooks(run: Run, **asked: object) -> None:
+    """Start the hooks that were asked for. One that cannot start is told, and the run goes on."""
+    for argument, wanted in asked.items():
+        if wanted and not run.disabled:
+            try:
+                hook = getattr(importlib.import_module(_HOOKS[argument]), argument)
+                hook(run=run)
+            except Exception as fault:  # a library's import may raise anything
+                if run.settings.strict:
+                    raise
+                run.warn(argument, f"{argument} is off: {type(fault).__name__}: {fault}")
 
 
 def _config_values(config: object) -> dict[str, Json]:

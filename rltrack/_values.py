@@ -33,10 +33,13 @@ class Unstorable(TypeError):
 
 
 def flatten(values: Mapping[Any, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested mappings as dotted keys: ``{"a": {"b": 1}}`` is ``{"a.b": 1}``."""
+    """Nested mappings as dotted keys: ``{"a": {"b": 1}}`` is ``{"a.b": 1}``.
+
+    One with a ``_type`` is one value: a histogram, a curve.
+    """
     flat: dict[str, Any] = {}
     for key, value in values.items():
-        if isinstance(value, Mapping) and value:
+        if isinstance(value, Mapping) and value and "_type" not in value:
             flat.update(flatten(value, f"{prefix}{key}."))
         else:
             flat[f"{prefix}{key}"] = value

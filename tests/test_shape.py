@@ -46,7 +46,10 @@ HEIGHT = {name: height for height, names in enumerate(LAYERS) for name in names}
 PROGRAMS = {"demo"}
 
 #: What a callback or hook may import besides rltrack: its framework, and what that stands on.
-FRAMEWORKS = {"sb3": {"stable_baselines3", "gymnasium", "numpy", "torch"}}
+FRAMEWORKS = {
+    "sb3": {"stable_baselines3", "gymnasium", "numpy", "torch"},
+    "tensorboard": {"tensorboard", "numpy"},
+}
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,141 @@
+"""Event files of other processes, recorded while they grow.
+
+A thread looks every second: at each event file below the folder from where it was read last,
+and for files and folders that are new. What lies there at the first look is read with what
+restarts took back left out. A restart that comes later cannot take back what the run has
+already, which only appends: it is told once.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from rltrack import Run
+from rltrack.errors import RunFinishedError
+from rltrack.importers.tensorboard_events import (
+    AnyEvent,
+    EventFile,
+    is_event_file,
+    read_history,
+    restart_step,
+)
+from rltrack.importers.tensorboard_names import Names
+from rltrack.importers.tensorboard_recorder import EventRecorder
+
+
+class Follower:
+    """Follows the event files below a folder.
+
+    Args:
+        run: where to record.
+        names: what tags are called in it.
+        logdir: the folder; it need not be there yet.
+        poll_s: from one look to the next.
+        is_heard: whether the events of a file are recorded in another way.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        names: Names,
+        logdir: str,
+        poll_s: float,
+        is_heard: Callable[[str], bool],
+    ) -> None:
+        self.run = run
+        self.logdir = logdir
+        self.recorder = EventRecorder(run, names)
+        self._poll_s = poll_s
+        self._is_heard = is_heard
+        self._files: dict[str, EventFile] = {}
+        self._pid = os.getpid()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(
+            target=self._follow, name="rltrack-tensorboard", daemon=True
+        )
+        self._thread.start()
+
+    def close(self) -> None:
+        """Read what is there, and stop."""
+        if os.getpid() != self._pid:
+            return  # a forked child has no such thread; the parent goes on
+        self._stop.set()
+        self._thread.join()
+
+    def _follow(self) -> None:
+        while not self._stop.wait(self._poll_s if self._files else 0.05):
+            self._look()
+        while self._look():  # until nothing more comes
+            pass
+        for what, count in self.recorder.left_out.items():
+            self.run.warn(f"tensorboard {what}", f"left out of {self.logdir}: {what} ({count} x)")
+
+    def _look(self) -> bool:
+        """Read what is new; whether anything was."""
+        before = self.recorder.values
+        try:
+            for folder, files in self._folders().items():
+                self._read(folder, files)
+        except RunFinishedError:
+            return False
+        except Exception as fault:
+            self.run.warn(
+                f"tensorboard follow {type(fault).__name__}",
+                f"following {self.logdir} met {type(fault).__name__}: {fault}; it goes on",
+            )
+            return False
+        return self.recorder.values > before
+
+    def _folders(self) -> dict[str, list[EventFile]]:
+        """The event files of each folder, by name: in the order in which TensorBoard reads them."""
+        found: dict[str, list[EventFile]] = {}
+        for folder, folders, names in os.walk(self.logdir, followlinks=True):
+            folders.sort()  # parents and elder folders first: they get the plain names
+            files = []
+            for name in sorted(filter(is_event_file, names)):
+                path = os.path.join(folder, name)
+                if not self._is_heard(os.path.realpath(path)):
+                    files.append(self._file(path))
+            if files:
+                self.recorder.names.know(folder)
+                found[folder] = files
+        return found
+
+    def _file(self, path: str) -> EventFile:
+        if path not in self._files:
+            self._files[path] = EventFile(Path(path))
+        return self._files[path]
+
+    def _read(self, folder: str, files: list[EventFile]) -> None:
+        for file in files:
+            if file.was_replaced():
+                self.run.warn(
+                    f"tensorboard replaced {file.path}",
+                    f"{file.path} was replaced while it was followed, as two writers of "
+                    "tensorboardX do that start in the same second; what was read of it stays",
+                )
+        home = self.recorder.names.home(folder)
+        first_look = all(file.offset == 0 for file in files)
+        events = read_history(files) if first_look else _news(files)
+        for event in events:
+            if not first_look and restart_step(event) is not None:
+                self.run.warn(
+                    f"tensorboard restart {folder}",
+                    f"{folder} was restarted at step {event.step}, which hides what was written "
+                    "from there on before; the run has it already, and keeps it",
+                )
+            self.recorder.record(event, home)
+        for file in files:
+            if file.damage is not None:
+                self.run.warn(
+                    f"tensorboard damage {file.path}",
+                    f"{file.path} cannot be read on: {file.damage}",
+                )
+
+
+def _news(files: list[EventFile]) -> Iterator[AnyEvent]:
+    for file in files:
+        yield from file.events()

@@ -1,0 +1,217 @@
+"""Every event that this process hands to a TensorBoard writer, as it is handed over.
+
+All writers of torch, TensorBoard, tensorboardX and those who build on them end in one of two
+`EventFileWriter.add_event`, so that is where we listen, and where alone something is recorded:
+nothing can be recorded twice. The calls above it (`add_scalar` and its kin) only lay down
+what they were given, for the event that they are about to make: there a float64 has become a
+float32, and a video may have become nothing.
+
+    add_scalar(0.1)                     lays down 0.1
+        EventFileWriter.add_event       the writer's own, first: what it refuses is not recorded
+            listeners                   are told the event, and what was laid down
+
+All of this happens on the caller's thread. What was laid down is the thread's own.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any, Final, NamedTuple, Protocol
+
+from rltrack.hooks._tensorboard_patch import Patches, Targets
+
+
+class VideoGiven(NamedTuple):
+    """The arguments of `add_video`."""
+
+    frames: Any
+    fps: float
+    axes: str
+
+
+class HparamsGiven(NamedTuple):
+    """The arguments of `add_hparams`, and the folder of the writer that was called."""
+
+    folder: str
+    values: Mapping[str, Any]
+
+
+class ScalarsGiven(NamedTuple):
+    """The arguments of `add_scalars`, by the folder in which each goes."""
+
+    folder: str
+    by_folder: Mapping[str, tuple[str, Any]]
+
+
+class Given(threading.local):
+    """What the calls above the event were given, on this thread."""
+
+    event: Any = None
+    """The event that a writer is about to take: an outer wrapper of ours tells it."""
+    telling = False
+    scalar: tuple[Any, ...] = ()
+    scalars: ScalarsGiven | None = None
+    video: VideoGiven | None = None
+    hparams: HparamsGiven | None = None
+    told_runs: tuple[Any, ...] = ()
+    """Runs that a callback of ours tells the same in another way."""
+
+
+class Listener(Protocol):
+    """Who wants to be told."""
+
+    def heard(self, writer: Any, event: Any, given: Given) -> None:
+        """A writer has taken an event. Must not raise, or the training would see it."""
+
+
+_given: Final = Given()
+_lock: Final = threading.Lock()
+#: Replaced, never changed: it is read without the lock.
+_listeners: tuple[Listener, ...] = ()
+
+
+def listeners() -> tuple[Listener, ...]:
+    """Those that are told at the moment."""
+    return _listeners
+
+
+def listen(listener: Listener) -> None:
+    """Tell `listener` every event from now on."""
+    global _listeners
+    with _lock:
+        if not _listeners:
+            _patches.apply()
+        _listeners = (*_listeners, listener)
+
+
+def leave(listener: Listener) -> None:
+    """Tell `listener` no more; after the last one, the classes are what they were."""
+    global _listeners
+    with _lock:
+        if listener not in _listeners:
+            return
+        _listeners = tuple(other for other in _listeners if other is not listener)
+        if not _listeners:
+            _patches.undo()
+
+
+# -- the event ---------------------------------------------------------------------------------
+
+
+def _telling_listeners(original: Callable[..., Any]) -> Callable[..., Any]:
+    def add_event(writer: Any, event: Any, *args: Any, **kwargs: Any) -> Any:
+        # Somebody may have wrapped an older wrapper of ours: then the outer one tells.
+        if not _listeners or _given.event is event:
+            return original(writer, event, *args, **kwargs)
+        outer, _given.event = _given.event, event
+        closed = getattr(writer, "_closed", False)  # tensorboardX drops events then, in silence
+        try:
+            answer = original(writer, event, *args, **kwargs)
+        finally:
+            _given.event = outer
+        if not closed and not _given.telling:
+            _given.telling = True
+            try:
+                for listener in _listeners:
+                    listener.heard(writer, event, _given)
+            finally:
+                _given.telling = False
+        return answer
+
+    return add_event
+
+
+# -- the calls above it ------------------------------------------------------------------------
+
+
+def _laying_down(
+    name: str, what: Callable[..., Any]
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Wraps a method so that what it was given lies in ``_given.<name>`` while it runs."""
+
+    def wrap(original: Callable[..., Any]) -> Callable[..., Any]:
+        def method(writer: Any, *args: Any, **kwargs: Any) -> Any:
+            if not _listeners:
+                return original(writer, *args, **kwargs)
+            outer = getattr(_given, name)
+            try:
+                laid = what(writer, *args, **kwargs)
+            except Exception:  # called as it cannot be: the original will say so
+                laid = outer
+            setattr(_given, name, laid)
+            try:
+                return original(writer, *args, **kwargs)
+            finally:
+                setattr(_given, name, outer)
+
+        return method
+
+    return wrap
+
+
+def _scalar(writer: Any, tag: str, scalar_value: Any, *_: Any, **__: Any) -> tuple[Any, ...]:
+    return (scalar_value,)
+
+
+def _scalars(
+    writer: Any, main_tag: str, tag_scalar_dict: Mapping[str, Any], *_: Any, **__: Any
+) -> ScalarsGiven:
+    folder = _folder_of(writer)
+    group = main_tag.replace("/", "_")
+    by_folder: dict[str, tuple[str, Any]] = {}
+    for key, value in tag_scalar_dict.items():
+        # As torch and as tensorboardX name them.
+        by_folder[f"{folder}/{group}_{key}"] = (f"{main_tag}/{key}", value)
+        by_folder[os.path.join(folder, main_tag, key)] = (f"{main_tag}/{key}", value)
+    return ScalarsGiven(folder, by_folder)
+
+
+def _video(
+    writer: Any,
+    tag: str,
+    vid_tensor: Any,
+    global_step: Any = None,
+    fps: float = 4,
+    walltime: Any = None,
+    dataformats: str = "NTCHW",
+) -> VideoGiven:
+    return VideoGiven(vid_tensor, fps, dataformats.upper())
+
+
+def _hparams(writer: Any, hparam_dict: Mapping[str, Any], *_: Any, **__: Any) -> HparamsGiven:
+    return HparamsGiven(_folder_of(writer), dict(hparam_dict))
+
+
+def _folder_of(writer: Any) -> str:
+    """Where a SummaryWriter writes: torch calls it `log_dir`, tensorboardX `logdir`."""
+    return str(getattr(writer, "log_dir", None) or writer.logdir)
+
+
+def _told_runs(logger: Any, *_: Any, **__: Any) -> tuple[Any, ...]:
+    """The runs that `SB3Callback` writes an SB3 logger's dump to, by a format of its own."""
+    return tuple(
+        output.run
+        for output in logger.output_formats
+        if type(output).__module__.startswith("rltrack.callbacks.")
+    )
+
+
+_SUMMARY_WRITER: Final = {
+    "SummaryWriter": {
+        "add_scalar": _laying_down("scalar", _scalar),
+        "add_scalars": _laying_down("scalars", _scalars),
+        "add_video": _laying_down("video", _video),
+        "add_hparams": _laying_down("hparams", _hparams),
+    }
+}
+_EVENT_FILE_WRITER: Final = {"EventFileWriter": {"add_event": _telling_listeners}}
+_TARGETS: Final[Targets] = {
+    "tensorboard.summary.writer.event_file_writer": _EVENT_FILE_WRITER,
+    "tensorboardX.event_file_writer": _EVENT_FILE_WRITER,
+    "torch.utils.tensorboard.writer": _SUMMARY_WRITER,
+    "tensorboardX.writer": _SUMMARY_WRITER,
+    "stable_baselines3.common.logger": {"Logger": {"dump": _laying_down("told_runs", _told_runs)}},
+}
+_patches: Final = Patches(_TARGETS)
