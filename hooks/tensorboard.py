@@ -21,7 +21,6 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import sys
 from collections.abc import Callable
 from types import TracebackType
 from typing import Final
@@ -122,7 +121,7 @@ def sync_tensorboard(
         for other in tap.listeners()
     ):
         return TensorBoardSync(run, None)  # heard already: each event once
-    if not any(name in sys.modules or importlib.util.find_spec(name) for name in _WRITERS):
+    if not any(importlib.util.find_spec(name) for name in _WRITERS):
         run.warn(
             "tensorboard missing",
             "sync_tensorboard: no TensorBoard writer is installed, so none can be heard; "

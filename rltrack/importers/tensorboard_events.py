@@ -142,7 +142,7 @@ def read_history(files: Iterable[EventFile]) -> Iterator[AnyEvent]:
     """
     files = list(files)
     # The files are read twice, so that memory does not grow with them: first for restarts.
-    ends, restarts = [], []
+    scouts, restarts = [], []
     count = 0
     for file in files:
         scout = EventFile(file.path)
@@ -151,14 +151,15 @@ def read_history(files: Iterable[EventFile]) -> Iterator[AnyEvent]:
             if _SESSION_LOG_KEY in payload and (step := _restart_step(payload)) is not None:
                 restarts.append((count, step))
             count += 1
-        ends.append(scout.offset)
+        scouts.append(scout)
     kept_below = _Restarts(restarts)
     count = 0
-    for file, end in zip(files, ends, strict=True):
-        for event in file.events(end):
+    for file, scout in zip(files, scouts, strict=True):
+        for event in file.events(scout.offset):
             if event.step < kept_below.after(count):
                 yield event
             count += 1
+        file.damage = file.damage or scout.damage
 
 
 class _Restarts:

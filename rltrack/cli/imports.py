@@ -1,0 +1,93 @@
+"""`rltrack import`: what others have recorded, as runs."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+from pathlib import Path
+from typing import Final
+
+from rltrack.cli.output import print_json, root_of
+from rltrack.cli.parser import Command, Commands
+from rltrack.errors import UsageError
+
+
+def add_to(commands: Commands) -> None:
+    """Add `import`."""
+    command = commands.add(
+        "import", _import, "make runs of what another tool has recorded", prints_json=True
+    )
+    command.add_argument("what", help=f"where it comes from: {', '.join(_FORMS)}")
+    command.add_argument("path", nargs="?", help="its folder: for tensorboard, the logdir")
+    command.add_argument(
+        "--project", help="project of new runs (default: that of rltrack.init in this folder)"
+    )
+
+
+def _import(options: argparse.Namespace) -> int:
+    form = _FORMS.get(options.what)
+    if form is None:
+        raise UsageError(
+            f"import {options.what}: what can be imported is {', '.join(_FORMS)}, as in "
+            "`rltrack import tensorboard LOGDIR`"
+        )
+    if options.path is None:
+        raise UsageError(f"import {options.what}: say which folder to import")
+    return form(options)
+
+
+def _import_tensorboard(options: argparse.Namespace) -> int:
+    from rltrack.importers.tensorboard import import_tensorboard
+
+    bar = _Bar(sys.stderr.isatty() and not options.json)
+    found = []
+    for run in import_tensorboard(
+        Path(options.path), root_of(options), _project(options), progress=bar.show
+    ):
+        found.append(run)
+        if not options.json:
+            bar.clear()
+            print(f"{run.name}: {run.outcome}, {run.values:,} values, {run.run}")
+            for trouble in run.trouble:
+                print(f"  left out: {trouble}")
+    bar.clear()
+    if options.json:
+        print_json([dataclasses.asdict(run) for run in found])
+    else:
+        new = sum(run.outcome == "new" for run in found)
+        print(f"{new} new runs of {len(found)}; `rltrack ls` lists them")
+    return 0
+
+
+def _project(options: argparse.Namespace) -> str:
+    from rltrack._names import checked_project, default_project
+    from rltrack.settings import resolve
+
+    project = resolve(project=options.project).project
+    return default_project(Path.cwd()) if project is None else checked_project(project)
+
+
+class _Bar:
+    """A line that says how far the reading is, where somebody looks at it."""
+
+    def __init__(self, is_seen: bool) -> None:
+        self._is_seen = is_seen
+
+    def show(self, done: int, total: int) -> None:
+        if self._is_seen:
+            part = done / total if total else 1.0
+            filled = round(30 * part)
+            print(
+                f"\r  [{'#' * filled}{'.' * (30 - filled)}] {part:4.0%} of {total / 1e6:.1f} MB",
+                end="",
+                file=sys.stderr,
+                flush=True,
+            )
+
+    def clear(self) -> None:
+        if self._is_seen:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+
+_FORMS: Final[dict[str, Command]] = {"tensorboard": _import_tensorboard}

@@ -1,0 +1,340 @@
+"""A log folder of TensorBoard as runs: one for each folder that TensorBoard shows as a run.
+
+The folders that `add_scalars` and `add_hparams` make below a writer's own are part of its run.
+
+    first time   written in a hidden folder beside the projects, and moved into place when it
+                 is whole: an import that is killed leaves no half a run
+    again        nothing to do, or, where files have grown, what is new is added the same way
+
+A run knows its folder again by its first event, wherever the folder has gone since; how far each
+file was read is in its metadata.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import itertools
+import os
+import secrets
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from rltrack._run import Run
+from rltrack.errors import NotFoundError, UsageError
+from rltrack.folder import RunFacts, RunFolder, projects, run_folder
+from rltrack.importers.tensorboard_events import (
+    EventFile,
+    event_class,
+    is_event_file,
+    read_history,
+    restart_step,
+)
+from rltrack.importers.tensorboard_names import Names, part_of_group
+from rltrack.importers.tensorboard_recorder import EventRecorder, nanoseconds
+from rltrack.journal.process import this_process
+from rltrack.journal.writer import JournalWriter
+from rltrack.settings import Settings
+from rltrack.store.run import RunReader
+
+#: Below the root; nothing in it is a project, since runs lie one folder deeper.
+STAGING: Final = ".importing"
+#: Key of the run's metadata that tells where it comes from, and how far that was read.
+SOURCE_KEY: Final = "tensorboard_import"
+TAG: Final = "tensorboard"
+_REPORT_EVERY: Final = 2000
+
+#: Told how many bytes of how many are read.
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What became of one folder."""
+
+    name: str
+    """As TensorBoard calls the run."""
+    run: str
+    """``project/id``."""
+    outcome: Literal["new", "grown", "there already"]
+    values: int
+    """How many were added."""
+    trouble: tuple[str, ...]
+    """What had no place, and what could not be read."""
+
+
+@dataclass(slots=True)
+class _Source:
+    """The event files that make one run."""
+
+    name: str
+    folder: Path
+    files: dict[Path, list[EventFile]] = field(default_factory=dict)
+    """By folder: its own first."""
+
+    def offsets(self) -> dict[str, int]:
+        return {self._key(file): file.offset for file in self.all_files()}
+
+    def go_on_from(self, offsets: Mapping[str, int]) -> None:
+        for file in self.all_files():
+            file.offset = offsets.get(self._key(file), 0)
+
+    def all_files(self) -> Iterator[EventFile]:
+        return itertools.chain.from_iterable(self.files.values())
+
+    def _key(self, file: EventFile) -> str:
+        return file.path.relative_to(self.folder).as_posix()
+
+
+def import_tensorboard(
+    logdir: Path, root: Path, project: str, *, progress: Progress = lambda done, total: None
+) -> Iterator[Imported]:
+    """Import all runs below a log folder, one after the other.
+
+    Args:
+        logdir: what ``tensorboard --logdir`` would be told.
+        root: the folder of all projects.
+        project: where new runs go; one that was imported before stays where it is.
+        progress: told how many bytes of how many are read.
+
+    Raises:
+        NotFoundError: there is no such folder, or no event file in it.
+        MissingExtraError: neither TensorBoard nor tensorboardX is installed.
+    """
+    event_class()
+    if not logdir.is_dir():
+        raise NotFoundError(f"there is no folder {logdir}; say what `tensorboard --logdir` shows")
+    sources = _sources(logdir.resolve())
+    if not sources:
+        raise NotFoundError(
+            f"no event file below {logdir}; their names have 'tfevents' in them, as in "
+            "events.out.tfevents.1700000000.host"
+        )
+    total = sum(_size(file) for source in sources for file in source.all_files())
+    done = 0
+    for source in sources:
+        size = sum(_size(file) for file in source.all_files())
+        before = done
+        yield _import_one(source, root, project, lambda read: progress(before + read, total))  # noqa: B023
+        done += size
+        progress(done, total)
+
+
+# -- what is there -----------------------------------------------------------------------------
+
+
+def _sources(logdir: Path) -> list[_Source]:
+    """The runs below a folder, parents first."""
+    found: dict[Path, _Source] = {}
+    names = Names()
+    for path, folders, file_names in os.walk(logdir, followlinks=True):
+        folders.sort()
+        files = [EventFile(Path(path, name)) for name in sorted(filter(is_event_file, file_names))]
+        if not files:
+            continue
+        folder = Path(path)
+        names.know(path)
+        owner = _owner(folder, files, found, names)
+        if owner is None:
+            relative = folder.relative_to(logdir).as_posix()
+            owner = found[folder] = _Source(logdir.name if relative == "." else relative, folder)
+        owner.files[folder] = files
+    return list(found.values())
+
+
+def _owner(
+    folder: Path, files: list[EventFile], found: Mapping[Path, _Source], names: Names
+) -> _Source | None:
+    """The run that a folder of `add_hparams` or `add_scalars` is part of; None for one of its own."""
+    home = Path(names.home(str(folder)))
+    if home != folder and home in found:
+        return found[home]
+    for parent in folder.parents:
+        if parent in found:
+            below = str(folder.relative_to(parent))
+            tag = _first_tag(files)
+            return found[parent] if tag is not None and part_of_group(below, tag) else None
+    return None
+
+
+def _first_tag(files: list[EventFile]) -> str | None:
+    for file in files:
+        for event in EventFile(file.path).events():
+            for value in event.summary.value:
+                return str(value.tag)
+    return None
+
+
+def _size(file: EventFile) -> int:
+    try:
+        return file.path.stat().st_size
+    except OSError:
+        return 0
+
+
+def _identity(source: _Source) -> tuple[str, float]:
+    """The id of its run, and when that began: both by its first event."""
+    for file in source.all_files():
+        for payload in EventFile(file.path).payloads():
+            digest = hashlib.sha256(file.path.name.encode() + b"\0" + payload)
+            return f"tb-{digest.hexdigest()[:12]}", event_class().FromString(payload).wall_time
+    digest = hashlib.sha256(str(source.folder).encode())  # nothing is written in it yet
+    return f"tb-{digest.hexdigest()[:12]}", _mtime(source)
+
+
+def _mtime(source: _Source) -> float:
+    return min(file.path.stat().st_mtime for file in source.all_files())
+
+
+# -- one run -----------------------------------------------------------------------------------
+
+
+def _import_one(
+    source: _Source, root: Path, project: str, progress: Callable[[int], None]
+) -> Imported:
+    run_id, began_s = _identity(source)
+    known = _find(root, run_id)
+    if known is None:
+        folder = run_folder(root, project, run_id)
+        host, pid, process = this_process()
+        facts = RunFacts(
+            id=run_id,
+            project=project,
+            name=source.name,
+            created_ns=nanoseconds(began_s) or 1,
+            host=host,
+            pid=pid,
+            process=process,
+            tags=[TAG],
+        )
+        config: dict[str, Any] = {}
+    else:
+        folder = known
+        facts = folder.read_facts()
+        reader = RunReader(folder)
+        reader.refresh()
+        source.go_on_from(dict(reader.metadata().get(SOURCE_KEY, {}).get("files", {})))
+        config = reader.digest().config
+    path = f"{facts.project}/{run_id}"
+    if known is not None and all(file.offset >= _size(file) for file in source.all_files()):
+        return Imported(source.name, path, "there already", 0, ())
+    before = source.offsets()
+    with _staging(root) as staging:
+        part, recorder, trouble = _record(source, staging, facts, config, progress)
+        if known is None:
+            _move_in_place(part, folder)
+            return Imported(source.name, path, "new", recorder.values, trouble)
+        if source.offsets() == before:  # a torn tail, or damage: nothing that could be read
+            return Imported(source.name, path, "there already", 0, trouble)
+        _add_to(folder, part, facts)
+        return Imported(source.name, path, "grown", recorder.values, trouble)
+
+
+def _find(root: Path, run_id: str) -> RunFolder | None:
+    """The run of that id, in whichever project it was put."""
+    for project in projects(root):
+        folder = run_folder(root, project, run_id)
+        if folder.run_json.exists():
+            return folder
+    return None
+
+
+@contextlib.contextmanager
+def _staging(root: Path) -> Iterator[Path]:
+    """A folder on the file system of the runs that nobody looks into; gone afterwards."""
+    folder = root / STAGING / secrets.token_hex(8)
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        with contextlib.suppress(OSError):  # another import is going on
+            folder.parent.rmdir()
+
+
+def _record(
+    source: _Source,
+    staging: Path,
+    facts: RunFacts,
+    config: Mapping[str, Any],
+    progress: Callable[[int], None],
+) -> tuple[RunFolder, EventRecorder, tuple[str, ...]]:
+    """Write a run of what is not imported yet."""
+    part = RunFolder(staging / "run")
+    part.path.mkdir()
+    now_ns = [facts.ended_ns or facts.created_ns]
+    run = Run(
+        dataclasses.replace(facts, state="running"),
+        Settings(silent=True),
+        lambda run: JournalWriter(part.journal, clock=lambda: now_ns[0]),
+        part,
+        clock=lambda: now_ns[0],
+    )
+    try:
+        run.config.update(config)  # so that hyperparameters find what is there already
+        recorder = EventRecorder(run)
+        trouble = _record_events(source, recorder, now_ns, progress)
+        for told in trouble:
+            run.warn(told, f"import of {source.folder}: {told}")
+        run.note_metadata({SOURCE_KEY: {"folder": str(source.folder), "files": source.offsets()}})
+    except BaseException as stop:
+        run.end_with(stop)
+        raise
+    run.finish()
+    return part, recorder, trouble
+
+
+def _record_events(
+    source: _Source, recorder: EventRecorder, now_ns: list[int], progress: Callable[[int], None]
+) -> tuple[str, ...]:
+    count = 0
+    trouble: list[str] = []
+    for folder, files in source.files.items():
+        recorder.names.know(str(folder))
+        home = recorder.names.home(str(folder))
+        has_past = any(file.offset for file in files)
+        for event in read_history(files):
+            if has_past and (step := restart_step(event)) is not None:
+                trouble.append(f"a restart took back what was imported before, from step {step} on")
+            try:
+                recorder.record(event, home)
+            except (ValueError, TypeError, LookupError) as fault:  # of a payload by another version
+                recorder.left_out[f"{type(fault).__name__}: {fault}"] += 1
+            now_ns[0] = max(now_ns[0], nanoseconds(event.wall_time) or 0)
+            count += 1
+            if count % _REPORT_EVERY == 0:
+                progress(sum(source.offsets().values()))
+        trouble += [f"{file.path.name}: {file.damage}" for file in files if file.damage]
+    left_out = (f"{what} ({times} x)" for what, times in recorder.left_out.items())
+    return (*left_out, *trouble)
+
+
+def _move_in_place(part: RunFolder, folder: RunFolder) -> None:
+    folder.path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        part.path.rename(folder.path)
+    except OSError:
+        if not folder.run_json.exists():
+            raise
+        raise UsageError(
+            f"another import has just made {folder.path}; import again to add what is new"
+        ) from None
+
+
+def _add_to(folder: RunFolder, part: RunFolder, before: RunFacts) -> None:
+    """Move the files of `part` into a run: media first, so that no row refers to nothing."""
+    for inner in ("media", "journal"):
+        for path in sorted((part.path / inner).rglob("*")):
+            if path.is_file():
+                target = folder.path / path.relative_to(part.path)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                path.rename(target)
+    ended_ns = part.read_facts().ended_ns
+    # Readers of a run that has ended look into its journal again if it seems another run.
+    folder.write_facts(
+        dataclasses.replace(before, ended_ns=ended_ns, created_ns=before.created_ns + 1)
+    )
