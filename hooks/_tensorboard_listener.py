@@ -43,16 +43,18 @@ class RunListener:
         try:
             logdir = writer.get_logdir()
             folder = self._folders.get(logdir) or self._folder(logdir)
-            if not self._is_ours(folder):
+            if self.below is not None and not self._is_ours(folder):
                 return
             if writer is not self._last_writer:
                 self._last_writer = writer
                 self._note_file(writer)
             values = event.summary.value
-            if len(values) == 1 and values[0].HasField("simple_value") and not given.told_runs:
-                self._scalar(values[0], event, logdir, folder, given)
-            else:
-                self._any(event, folder, given)
+            if len(values) == 1 and not given.told_runs:
+                value = values[0]
+                if value.HasField("simple_value"):
+                    self._scalar(value, event, logdir, folder, given)
+                    return
+            self._any(event, folder, given)
         except RunFinishedError:
             pass  # on another thread, or in a fork, a moment before we leave
         except Exception as fault:
@@ -78,17 +80,18 @@ class RunListener:
         return folder
 
     def _is_ours(self, folder: str) -> bool:
-        below = self.below
-        return below is None or folder == below or folder.startswith(below + os.sep)
+        return folder == self.below or folder.startswith(f"{self.below}{os.sep}")
 
     def _scalar(self, value: Any, event: Any, logdir: str, folder: str, given: Given) -> None:
         """The one that has to be fast: a number."""
-        tag, number = value.tag, value.simple_value
-        if given.scalar:
-            number = exact(given.scalar[0], number)
+        tag = value.tag
+        if laid := given.scalar:
+            number = laid[0] if type(laid[0]) is float else exact(laid[0], value.simple_value)
         elif given.scalars is not None and (of := given.scalars.by_folder.get(logdir)):
-            tag, number = of[0], exact(of[1], number)
+            tag, number = of[0], exact(of[1], value.simple_value)
             folder = self._folder(given.scalars.folder)
+        else:
+            number = value.simple_value
         if given.hparams is not None:
             folder = self._folder(given.hparams.folder)
         self.recorder.point(tag, number, folder, event.step, event.wall_time)

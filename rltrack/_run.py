@@ -151,7 +151,8 @@ class Run:
             step: where the row stands.
             time_ns: when it happened, in nanoseconds since the epoch; by default now.
         """
-        if not isinstance(data, Mapping):
+        # A look at the type first: to ask for a Mapping takes 0.2 µs.
+        if type(data) is not dict and not isinstance(data, Mapping):
             raise TypeError(f"log_point must be passed a dictionary, not {type(data).__name__}")
         if type(step) is not int:
             step = integer_step(step)

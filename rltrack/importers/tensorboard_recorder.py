@@ -35,6 +35,7 @@ class EventRecorder:
         """How many were recorded."""
         self._decoders: dict[str, Decoder] = {}
         self._defined: set[str] = set()
+        self._known: dict[tuple[str, str], str] = {}
 
     def record(self, event: AnyEvent, folder: str) -> None:
         """Record all that an event holds.
@@ -67,17 +68,21 @@ class EventRecorder:
 
     def point(self, tag: str, value: Any, folder: str, step: int, time_s: float) -> None:
         """Record one value, as a row of its own."""
-        name = self.names.name(folder, tag)
-        if name not in self._defined:
-            self._define(name)
+        name = self._known.get((folder, tag)) or self._name(folder, tag)
         row = {name: value, GLOBAL_STEP: step} if name != GLOBAL_STEP else {name: value}
-        self.run.log_point(row, step=step, time_ns=nanoseconds(time_s))
+        # As `nanoseconds`; a call for each value costs more than the value's own bytes.
+        time_ns = int(time_s * 1e9) if 0 < time_s < _MAX_TIME_S else None
+        self.run.log_point(row, step=step, time_ns=time_ns)
         self.values += 1
 
-    def _define(self, name: str) -> None:
-        self._defined.add(name)
-        if name != GLOBAL_STEP and "*" not in name:  # a * would define others, too
-            self.run.define_metric(name, GLOBAL_STEP)
+    def _name(self, folder: str, tag: str) -> str:
+        """The name of a tag at its first value, for which its axis is defined."""
+        name = self._known[folder, tag] = self.names.name(folder, tag)
+        if name not in self._defined:
+            self._defined.add(name)
+            if name != GLOBAL_STEP and "*" not in name:  # a * would define others, too
+                self.run.define_metric(name, GLOBAL_STEP)
+        return name
 
     def choices(self, values: Any) -> None:
         """Hyperparameters become config; what is there already stays, as the user's own does."""
