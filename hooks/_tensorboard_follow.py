@@ -1,7 +1,7 @@
-"""Event files of other processes, recorded while they grow.
+"""Event files that others write, recorded while they grow.
 
-A thread looks every second: at each event file below the folder from where it was read last,
-and for files and folders that are new. What lies there at the first look is read with what
+A thread looks every second: at each event file from where it was read last, and for files and
+folders that are new. What lies there at the first look is read with what
 restarts took back left out. A restart that comes later cannot take back what the run has
 already, which only appends: it is told once.
 """
@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import TypeAlias
 
 from rltrack import Run
 from rltrack.errors import RunFinishedError
@@ -25,31 +26,45 @@ from rltrack.importers.tensorboard_events import (
 from rltrack.importers.tensorboard_names import Names
 from rltrack.importers.tensorboard_recorder import EventRecorder
 
+#: The event files of each folder, at the moment.
+FindFiles: TypeAlias = Callable[[], Iterable[tuple[str, list[str]]]]
+
+
+def event_files_below(logdir: str) -> Iterator[tuple[str, list[str]]]:
+    """Folders with event files, parents and elder ones first: these get the plain names.
+
+    Args:
+        logdir: it need not be there yet.
+    """
+    for folder, folders, names in os.walk(logdir, followlinks=True):
+        folders.sort()
+        yield folder, [os.path.join(folder, name) for name in names if is_event_file(name)]
+
 
 class Follower:
-    """Follows the event files below a folder.
+    """Follows event files.
 
     Args:
         run: where to record.
         names: what tags are called in it.
-        logdir: the folder; it need not be there yet.
+        where: what is followed, in words.
+        find: finds the files; asked at every look.
         poll_s: from one look to the next.
-        is_heard: whether the events of a file are recorded in another way.
     """
 
     def __init__(
         self,
         run: Run,
         names: Names,
-        logdir: str,
+        where: str,
+        find: FindFiles,
         poll_s: float,
-        is_heard: Callable[[str], bool],
     ) -> None:
         self.run = run
-        self.logdir = logdir
+        self.where = where
         self.recorder = EventRecorder(run, names)
         self._poll_s = poll_s
-        self._is_heard = is_heard
+        self._find = find
         self._files: dict[str, EventFile] = {}
         self._pid = os.getpid()
         self._stop = threading.Event()
@@ -71,7 +86,7 @@ class Follower:
         while self._look():  # until nothing more comes
             pass
         for what, count in self.recorder.left_out.items():
-            self.run.warn(f"tensorboard {what}", f"left out of {self.logdir}: {what} ({count} x)")
+            self.run.warn(f"tensorboard {what}", f"left out of {self.where}: {what} ({count} x)")
 
     def _look(self) -> bool:
         """Read what is new; whether anything was."""
@@ -84,7 +99,7 @@ class Follower:
         except Exception as fault:
             self.run.warn(
                 f"tensorboard follow {type(fault).__name__}",
-                f"following {self.logdir} met {type(fault).__name__}: {fault}; it goes on",
+                f"following {self.where} met {type(fault).__name__}: {fault}; it goes on",
             )
             return False
         return self.recorder.values > before
@@ -92,16 +107,10 @@ class Follower:
     def _folders(self) -> dict[str, list[EventFile]]:
         """The event files of each folder, by name: in the order in which TensorBoard reads them."""
         found: dict[str, list[EventFile]] = {}
-        for folder, folders, names in os.walk(self.logdir, followlinks=True):
-            folders.sort()  # parents and elder folders first: they get the plain names
-            files = []
-            for name in sorted(filter(is_event_file, names)):
-                path = os.path.join(folder, name)
-                if not self._is_heard(os.path.realpath(path)):
-                    files.append(self._file(path))
-            if files:
+        for folder, paths in self._find():
+            if paths:
                 self.recorder.names.know(folder)
-                found[folder] = files
+                found[folder] = [self._file(path) for path in sorted(paths)]
         return found
 
     def _file(self, path: str) -> EventFile:

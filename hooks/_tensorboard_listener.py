@@ -12,6 +12,7 @@ from rltrack import Run, Video
 from rltrack._values import config_value
 from rltrack.errors import MediaError, RunFinishedError
 from rltrack.hooks._tensorboard_tap import Given, VideoGiven
+from rltrack.hooks._tensorboard_tensorflow import TensorFlowWriters, folder_of
 from rltrack.importers.tensorboard_names import Names
 from rltrack.importers.tensorboard_recorder import EventRecorder
 from rltrack.importers.tensorboard_values import Choices, Found, LeftOut, Point
@@ -37,6 +38,7 @@ class RunListener:
         """Event files of writers that were heard, so that nobody reads them as well."""
         self._folders: dict[str, str] = {}
         self._last_writer: Any = None
+        self._tensorflow = TensorFlowWriters(run, names)
 
     def heard(self, writer: Any, event: Any, given: Given) -> None:
         """Record an event; a fault of ours is one warning."""
@@ -58,13 +60,30 @@ class RunListener:
         except RunFinishedError:
             pass  # on another thread, or in a fork, a moment before we leave
         except Exception as fault:
-            if self.run.settings.strict:
-                raise
-            self.run.warn(
-                f"tensorboard {type(fault).__name__}",
-                "sync_tensorboard could not record an event, and goes on with the next: "
-                f"{type(fault).__name__}: {fault}",
-            )
+            self._survive("record an event", fault)
+
+    def made(self, writer: Any, init_op_fn: Any) -> None:
+        """Follow the files of a writer of TensorFlow's."""
+        try:
+            folder = folder_of(init_op_fn)
+            if folder is None:
+                raise TypeError("its folder is not where this version of TensorFlow had it")
+            if self.below is None or self._is_ours(folder):
+                self._tensorflow.add(writer, folder)
+        except Exception as fault:
+            self._survive("follow a writer of TensorFlow's", fault)
+
+    def close(self) -> None:
+        """Read to the end what is followed."""
+        self._tensorflow.close()
+
+    def _survive(self, what: str, fault: Exception) -> None:
+        if self.run.settings.strict:
+            raise fault
+        self.run.warn(
+            f"tensorboard {what} {type(fault).__name__}",
+            f"sync_tensorboard could not {what}, and goes on: {type(fault).__name__}: {fault}",
+        )
 
     def _note_file(self, writer: Any) -> None:
         inner = getattr(writer, "_ev_writer", writer)  # in tensorboardX

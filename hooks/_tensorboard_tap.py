@@ -10,6 +10,8 @@ float32, and a video may have become nothing.
         EventFileWriter.add_event       the writer's own, first: what it refuses is not recorded
             listeners                   are told the event, and what was laid down
 
+TensorFlow's own writers are in C++: of these we hear that they are made, and follow their files.
+
 All of this happens on the caller's thread. What was laid down is the thread's own.
 """
 
@@ -64,6 +66,9 @@ class Listener(Protocol):
 
     def heard(self, writer: Any, event: Any, given: Given) -> None:
         """A writer has taken an event. Must not raise, or the training would see it."""
+
+    def made(self, writer: Any, init_op_fn: Any) -> None:
+        """TensorFlow has made a writer, whose events nobody hears. Must not raise."""
 
 
 _given: Final = Given()
@@ -121,6 +126,15 @@ def _telling_listeners(original: Callable[..., Any]) -> Callable[..., Any]:
         return answer
 
     return add_event
+
+
+def _telling_of_the_writer(original: Callable[..., Any]) -> Callable[..., Any]:
+    def __init__(writer: Any, create_fn: Any, init_op_fn: Any, *args: Any, **kwargs: Any) -> None:
+        original(writer, create_fn, init_op_fn, *args, **kwargs)
+        for listener in _listeners:
+            listener.made(writer, init_op_fn)
+
+    return __init__
 
 
 # -- the calls above it ------------------------------------------------------------------------
@@ -212,6 +226,9 @@ _TARGETS: Final[Targets] = {
     "tensorboardX.event_file_writer": _EVENT_FILE_WRITER,
     "torch.utils.tensorboard.writer": _SUMMARY_WRITER,
     "tensorboardX.writer": _SUMMARY_WRITER,
+    "tensorflow.python.ops.summary_ops_v2": {
+        "_ResourceSummaryWriter": {"__init__": _telling_of_the_writer}
+    },
     "stable_baselines3.common.logger": {"Logger": {"dump": _laying_down("told_runs", _told_runs)}},
 }
 _patches: Final = Patches(_TARGETS)

@@ -8,7 +8,8 @@
     sync_tensorboard("runs/ppo", follow=True)    what other processes write, and have written
 
 The writers of torch, TensorBoard and tensorboardX are heard as they take an event, whether they
-were made before or after, and their files stay what they are. Each value keeps its own step,
+were made before or after; the files of TensorFlow's, if made after, are read as they grow. What
+was written before belongs to no run; ``follow=True`` reads it. All files stay what they are. Each value keeps its own step,
 which is ``global_step`` in the run, and two values of one tag and step are two points. Numbers
 are recorded as the caller gave them, in float64. `tensorboard_names.py` tells what a tag is
 called where several folders have the same; hyperparameters become config.
@@ -21,7 +22,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
-from collections.abc import Callable
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Final
 from weakref import WeakKeyDictionary
@@ -29,14 +30,14 @@ from weakref import WeakKeyDictionary
 import rltrack
 from rltrack.errors import NotInitializedError, RunFinishedError, UsageError
 from rltrack.hooks import _tensorboard_tap as tap
-from rltrack.hooks._tensorboard_follow import Follower
+from rltrack.hooks._tensorboard_follow import Follower, event_files_below
 from rltrack.hooks._tensorboard_listener import RunListener
 from rltrack.importers.tensorboard_events import event_class
 from rltrack.importers.tensorboard_names import Names
 
 __all__ = ["TensorBoardSync", "sync_tensorboard"]
 
-_WRITERS: Final = ("tensorboard", "tensorboardX")
+_WRITERS: Final = ("tensorboard", "tensorboardX", "tensorflow")
 #: One run may be told by several: a name has one meaning in it.
 _names: Final[WeakKeyDictionary[rltrack.Run, Names]] = WeakKeyDictionary()
 
@@ -57,7 +58,7 @@ class TensorBoardSync:
         source, self._source = self._source, None
         if isinstance(source, RunListener):
             tap.leave(source)
-        elif source is not None:
+        if source is not None:
             source.close()
 
     def __enter__(self) -> TensorBoardSync:
@@ -115,7 +116,9 @@ def sync_tensorboard(
     if follow:
         assert folder is not None
         event_class()
-        return TensorBoardSync(run, Follower(run, names, folder, poll_s, _is_heard_for(run)))
+        return TensorBoardSync(
+            run, Follower(run, names, folder, lambda: _unheard(run, folder), poll_s)
+        )
     if any(
         isinstance(other, RunListener) and other.run is run and other.below in (None, folder)
         for other in tap.listeners()
@@ -130,13 +133,11 @@ def sync_tensorboard(
     return TensorBoardSync(run, RunListener(run, names, folder))
 
 
-def _is_heard_for(run: rltrack.Run) -> Callable[[str], bool]:
-    """Whether a file is of a writer of this process whose events `run` gets anyway."""
-
-    def is_heard(path: str) -> bool:
-        return any(
-            isinstance(listener, RunListener) and listener.run is run and path in listener.files
-            for listener in tap.listeners()
-        )
-
-    return is_heard
+def _unheard(run: rltrack.Run, logdir: str) -> Iterator[tuple[str, list[str]]]:
+    """Event files below a folder, but for those whose events `run` hears as they are written."""
+    heard: set[str] = set()
+    for listener in tap.listeners():
+        if isinstance(listener, RunListener) and listener.run is run:
+            heard |= listener.files
+    for folder, paths in event_files_below(logdir):
+        yield folder, [path for path in paths if os.path.realpath(path) not in heard]

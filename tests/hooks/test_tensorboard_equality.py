@@ -183,3 +183,28 @@ def test_skrls_writer_which_uses_event_files_directly(
     run.finish()
 
     same(as_float32(series(run)), event_scalars(tmp_path / "log"))
+
+
+def test_tensorflows_own_writer(run: rltrack.Run, tmp_path: Path, series: Read) -> None:
+    """Which writes in C++, so that its files are read."""
+    tf = pytest.importorskip("tensorflow", reason="it takes two gigabytes")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    from tensorboard.util.tensor_util import make_ndarray
+
+    with tf.summary.create_file_writer(str(tmp_path / "log")).as_default() as writer:
+        for step in range(30):
+            tf.summary.scalar("loss", step / 7, step)
+        tf.summary.histogram("h", tf.range(100.0), 3)
+        tf.summary.text("note", "words", 4)
+        tf.summary.image("picture", tf.zeros((2, 4, 5, 3)), 5)
+    run.finish()
+    writer.close()
+
+    ours = series(run)
+    events = EventAccumulator(str(tmp_path / "log"), size_guidance={"tensors": 0}).Reload()
+    theirs = [(e.step, make_ndarray(e.tensor_proto).item()) for e in events.Tensors("loss")]
+    assert len(theirs) == 30
+    assert ours["loss"] == theirs
+    assert sum(ours["h"][0][1]["values"]) == 100
+    assert ours["note"] == [(4, "words")]
+    assert [picture["width"] for picture in ours["picture"][0][1]] == [5, 5]

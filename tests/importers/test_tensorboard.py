@@ -17,6 +17,8 @@ import numpy as np
 import pytest
 import tensorboardX
 import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.util.tensor_util import make_ndarray
 from torch.utils.tensorboard import SummaryWriter
 
 import rltrack
@@ -82,6 +84,50 @@ def test_sb3_in_its_own_folder(tmp_path: Path, root: Path, event_scalars: ReadEv
     found = imported(tmp_path / "log", root)
 
     assert series(root, found["A2C_1"].run) == event_scalars(tmp_path / "log" / "A2C_1")
+
+
+@pytest.mark.parametrize("writer_class", [SummaryWriter, tensorboardX.SummaryWriter])
+def test_every_plugin_as_tensorboard_reads_it(
+    writer_class: Any, tmp_path: Path, root: Path
+) -> None:
+    """Bins, encoded bytes, texts and tensors, all of them and each as it is."""
+    random = np.random.default_rng(0)
+    log = tmp_path / "log"
+    with writer_class(str(log)) as writer:
+        for step in range(12):  # more than the ten that TensorBoard keeps of images
+            writer.add_histogram("h", random.normal(size=200) * 10.0**step, step)
+            picture = random.integers(0, 255, (3, 6, 8), dtype=np.uint8)
+            writer.add_image("picture", picture, step)
+            writer.add_text("text", f"step {step}", step)
+        writer.add_pr_curve("curve", random.integers(2, size=50), random.random(50), 6, 20)
+        writer.add_histogram_raw("raw", 0.5, 3.5, 6, 12.0, 30.0, [2.0, 3.0, 4.0], [1, 2, 3])
+    sizes = {"histograms": 0, "images": 0, "tensors": 0}
+    events = EventAccumulator(str(log), size_guidance=sizes).Reload()
+
+    run = imported(log, root)["log"]
+    ours = series(root, run.run)
+
+    for tag in ("h", "raw"):
+        assert len(ours[tag]) == len(events.Histograms(tag))
+        for (step, mine), theirs in zip(ours[tag], events.Histograms(tag), strict=True):
+            value = theirs.histogram_value
+            kept = slice(int(value.bucket[0] == 0), None)  # without the empty one on the left
+            assert step == theirs.step
+            assert mine["values"] == value.bucket[kept]
+            assert mine["bins"][1:] == value.bucket_limit[kept]
+            assert (mine["min"], mine["max"], mine["sum"]) == (value.min, value.max, value.sum)
+    assert ours["raw"][0][1]["bins"] == [0.5, 2.0, 3.0, 4.0]
+    folder = rltrack.Api(root).run(run.run).folder / "media"
+    assert [(step, (folder / p["path"]).read_bytes()) for step, p in ours["picture"]] == [
+        (e.step, e.encoded_image_string) for e in events.Images("picture")
+    ]
+    (text_tag,) = [tag for tag in events.Tags()["tensors"] if tag.startswith("text")]
+    assert ours["text"] == [
+        (e.step, e.tensor_proto.string_val[0].decode()) for e in events.Tensors(text_tag)
+    ]
+    (curve,) = events.Tensors("curve")
+    _, mine = ours["curve"][0]
+    assert [mine[name] for name in list(mine)[2:]] == make_ndarray(curve.tensor_proto).tolist()
 
 
 def test_importing_twice_makes_no_second_run_and_adds_what_has_grown(
