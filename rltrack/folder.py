@@ -73,6 +73,11 @@ class RunFolder:
         return self.path / "files"
 
     @property
+    def segments(self) -> Path:
+        """Columns that were made from the journal; may be deleted at any time."""
+        return self.path / "segments"
+
+    @property
     def run_json(self) -> Path:
         """The run's facts; its mtime is the run's heartbeat."""
         return self.path / RUN_JSON

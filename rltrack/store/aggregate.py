@@ -13,6 +13,7 @@ from rltrack.store.columns import Floats, Ints
 #: Points that are looked at together: sums are of these, and then of the sums, so that the same
 #: points give the same bits wherever they were read from.
 _CHUNK: Final = 1 << 16
+_MANY: Final = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,11 +45,61 @@ class Aggregate:
 
 def aggregate(step: Ints, values: Floats) -> Aggregate:
     """Sum up points in order; at least one."""
-    parts = [
-        _of_chunk(step[at : at + _CHUNK], values[at : at + _CHUNK])
-        for at in range(0, len(values), _CHUNK)
-    ]
-    return merged(parts)
+    found = Aggregator()
+    found.add(step, values)
+    return found.result()
+
+
+class Aggregator:
+    """Sums up points that come one after the other.
+
+    However they are cut into pieces, the result has the same bits.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        """Points so far."""
+        self._whole: list[Aggregate] = []
+        self._steps: list[Ints] = []
+        self._values: list[Floats] = []
+        self._waiting = 0
+
+    def add(self, step: Ints, values: Floats) -> None:
+        """Take the points that follow."""
+        self.count += len(values)
+        at = 0
+        while at < len(values):
+            taken = min(len(values) - at, _CHUNK - self._waiting)
+            # A copy of what waits: it may be a view of an array that grows.
+            whole = taken == _CHUNK
+            part = slice(at, at + taken)
+            self._steps.append(step[part] if whole else step[part].copy())
+            self._values.append(values[part] if whole else values[part].copy())
+            self._waiting += taken
+            at += taken
+            if self._waiting == _CHUNK:
+                self._whole.append(self._of_waiting())
+                self._steps, self._values, self._waiting = [], [], 0
+        if len(self._whole) > _MANY:
+            # Folded from the left, so that it does not matter when it happens.
+            self._whole = [_fold(self._whole)]
+
+    def _of_waiting(self) -> Aggregate:
+        if len(self._steps) > 1:
+            self._steps = [np.concatenate(self._steps)]
+            self._values = [np.concatenate(self._values)]
+        return _of_chunk(self._steps[0], self._values[0])
+
+    def result(self) -> Aggregate:
+        """All points so far; at least one."""
+        return _fold([*self._whole, *([self._of_waiting()] if self._waiting else [])])
+
+
+def _fold(parts: list[Aggregate]) -> Aggregate:
+    found = parts[0]
+    for part in parts[1:]:
+        found = _joined(found, part)
+    return found
 
 
 def _of_chunk(step: Ints, values: Floats) -> Aggregate:
@@ -85,26 +136,34 @@ def _mean(values: Floats) -> float:
 
 def merged(parts: Iterable[Aggregate]) -> Aggregate:
     """Points that follow each other, summed up together; at least one part."""
-    first, *others = parts
-    if not others:
-        return first
-    found = [part for part in (first, *others) if part.finite]
-    finite = sum(part.finite for part in found)
-    least = min(found, key=lambda part: part.min, default=first)
-    greatest = max(found, key=lambda part: part.max, default=first)
-    mean = sum(part.mean * (part.finite / finite) for part in found) if found else float("nan")
+    return _fold(list(parts))
+
+
+def _joined(first: Aggregate, second: Aggregate) -> Aggregate:
+    finite = first.finite + second.finite
+    if not second.finite:
+        least = greatest = first
+        mean = first.mean
+    elif not first.finite:
+        least = greatest = second
+        mean = second.mean
+    else:
+        least = second if second.min < first.min else first
+        greatest = second if second.max > first.max else first
+        mean = first.mean * (first.finite / finite) + second.mean * (second.finite / finite)
+        # Rounding may put the mean of equal values beside them.
+        mean = min(max(mean, least.min), greatest.max)
     return Aggregate(
-        count=sum(part.count for part in (first, *others)),
-        nan=sum(part.nan for part in (first, *others)),
-        pos_inf=sum(part.pos_inf for part in (first, *others)),
-        neg_inf=sum(part.neg_inf for part in (first, *others)),
+        count=first.count + second.count,
+        nan=first.nan + second.nan,
+        pos_inf=first.pos_inf + second.pos_inf,
+        neg_inf=first.neg_inf + second.neg_inf,
         min=least.min,
         max=greatest.max,
-        # Rounding may put the mean of equal values beside them.
-        mean=min(max(mean, least.min), greatest.max) if found else mean,
-        last=others[-1].last,
+        mean=mean,
+        last=second.last,
         first_step=first.first_step,
-        last_step=others[-1].last_step,
-        min_step=least.min_step if found else first.first_step,
-        max_step=greatest.max_step if found else first.first_step,
+        last_step=second.last_step,
+        min_step=least.min_step if finite else first.first_step,
+        max_step=greatest.max_step if finite else first.first_step,
     )

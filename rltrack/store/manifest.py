@@ -65,6 +65,10 @@ class Manifest:
     """Files, one for each part, or one in all once the run is settled."""
     records: list[str]
     """Files with what the journal says besides rows, oldest first."""
+    kept: str
+    """A file of the rows that were read but are not sealed, for a later row may join them."""
+    kept_clocks: list[int]
+    """Of each of these rows, the greatest time of its writer up to it."""
     files: dict[str, int]
     """Every file that counts, and its size."""
     format: int = FORMAT

@@ -128,6 +128,11 @@ class Merged:
     def __len__(self) -> int:
         return len(self.step)
 
+    @property
+    def is_as_written(self) -> bool:
+        """Whether each row was written as one, in this order."""
+        return self._place is None
+
     def locate(self, written: RowNumbers) -> tuple[Ints | slice, RowNumbers]:
         """Find points among the merged rows.
 

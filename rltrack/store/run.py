@@ -3,8 +3,10 @@
     refresh     polls the journal for what is new, and looks whether the run still lives
     digest      what a list of runs shows, computed once for each state of the run
     points      the values of a key, merged and in order
+    seal        turns what can no more change into columns on disk
     release     gives the memory of the rows back; they are read again when asked for
 
+`content.py` has what was read; here is what it means for the run, and how it stays true.
 A run is settled once nobody seems to write to it any more. Then `refresh` costs nothing, and
 no file is open; `reopen_if_changed` sees a run of another host come back.
 All methods may be called from any thread.
@@ -13,24 +15,29 @@ All methods may be called from any thread.
 from __future__ import annotations
 
 import dataclasses
+import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, TypeVar, get_args
 
 from rltrack._names import name_of_folder
-from rltrack.errors import JournalError
+from rltrack.errors import JournalError, SegmentError
 from rltrack.folder import RunFacts, RunFolder, State
-from rltrack.journal.reader import Damage, Entry, JournalReader, RowBlock
-from rltrack.journal.records import Json, MediaStored, Noted, Row, WriterOpened
-from rltrack.store.aggregate import Aggregate, aggregate
+from rltrack.journal.records import MediaStored, Noted
+from rltrack.store.aggregate import Aggregate
+from rltrack.store.content import Content, StreamName, tell_damage
 from rltrack.store.merge import Merged
 from rltrack.store.records import RecordBook
+from rltrack.store.seal import PART_VALUES, seal
 from rltrack.store.state import Processes
-from rltrack.store.stream import Feed, Points, Stamp, Stream
+from rltrack.store.stream import Points
 
-StreamName = Literal["default", "system"]
+__all__ = ["RunDigest", "RunReader", "StreamName"]
+
+_Answer = TypeVar("_Answer")
+_log = logging.getLogger("rltrack.store")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,9 +78,17 @@ class RunReader:
     Args:
         folder: of the run; its name is the run's id, that of its parent the project.
         now: seconds since the epoch.
+        may_seal: write columns into the run's folder while it is read, so that a long run needs
+            no more memory than a short one.
     """
 
-    def __init__(self, folder: RunFolder, *, now: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        folder: RunFolder,
+        *,
+        now: Callable[[], float] = time.time,
+        may_seal: bool = False,
+    ) -> None:
         self.folder = folder
         self.id = name_of_folder(folder.path.name)
         self.project = name_of_folder(folder.path.parent.name)
@@ -83,6 +98,7 @@ class RunReader:
         self.used_at = 0.0
         """When points were last asked for, on `time.monotonic`'s clock."""
         self._now = now
+        self._may_seal = may_seal
         self._facts: RunFacts | None = None
         self._facts_trouble: str | None = None
         self._heartbeat_ns = -1
@@ -90,18 +106,30 @@ class RunReader:
 
     def _reset(self) -> None:
         """Forget what was read of the journal."""
-        self._journal: JournalReader | None = None
-        self._damage: list[Damage] = []
-        self._history, self._system = Stream(), Stream()
-        self._feed = Feed(self._history, self._system)
-        self._book = RecordBook()
+        self._known: Content | None = None
         self._processes = Processes(self._now)
-        self._trouble: str | None = None
+        self._use_segments = True
         self._state: State | None = None
         self._settled = False
         self._held_bytes = 0
         self._released = False
         self._digest: RunDigest | None = None
+
+    @property
+    def _content(self) -> Content:
+        """What was read of the journal; begun at the first look."""
+        if self._known is None:
+            self._known = Content(
+                self.folder,
+                self._facts.created_ns if self._facts else 0,
+                self._processes.opened,
+                use_segments=self._use_segments,
+            )
+        return self._known
+
+    @property
+    def _book(self) -> RecordBook:
+        return self._content.book
 
     # -- keeping up ------------------------------------------------------------------------
 
@@ -125,6 +153,8 @@ class RunReader:
                 return False
             if self._settled and (self._facts is None or self._facts.state != "running"):
                 self._digest = None  # its process wrote how it ended after it said so
+                if self._poll(final=True):  # or somebody gave it another name
+                    self._content.close()
                 self.revision += 1
                 return True
             self._reset()
@@ -173,31 +203,34 @@ class RunReader:
 
     def _poll(self, *, final: bool) -> bool:
         """Take what is new in the journal; whether anything is."""
-        if self._journal is None:
-            self._journal = JournalReader(self.folder.journal)
-            self._damage = self._journal.damage
-        before = (len(self._damage), self._trouble)
-        found = False
-        self._trouble = None
-        try:
-            for item in self._journal.poll(final=final):
-                found = True
-                if isinstance(item, RowBlock):
-                    self._feed.add_block(item)
-                elif isinstance(item.record, Row):
-                    self._feed.add_row(item.writer, item.sequence, item.record)
-                else:
-                    self._take(item)
-        except OSError as refusal:  # the next poll tries again; other runs must not suffer
-            self._trouble = f"the journal cannot be read: {refusal}"
-        self._feed.flush()
-        return found or (len(self._damage), self._trouble) != before
+        most = PART_VALUES if self._may_seal else None
+        changed = False
+        while True:
+            changed = self._content.poll(final=final, most_values=most) or changed
+            if self._content.is_broken:
+                # A row came that belongs among those that are sealed.
+                self._begin_again(use_segments=False)
+                changed, most = True, None
+            elif not self._content.is_full:
+                return changed
+            elif not self._seal(final=False):
+                most = None  # nothing can be sealed now; reading must go on all the same
 
-    def _take(self, entry: Entry) -> None:
-        if isinstance(entry.record, WriterOpened):
-            self._processes.opened(entry.writer, entry.record)
-        else:
-            self._book.take(entry)
+    def _seal(self, *, final: bool) -> bool:
+        """Seal what can be; whether the content was begun again, from what is sealed now."""
+        try:
+            if not seal(self._content, final=final):
+                return False
+        except OSError as refusal:  # a folder that is read-only, a disk that is full
+            _log.info("%s is not sealed: %s", self.folder.path, refusal)
+            return False
+        self._begin_again(use_segments=True)
+        return True
+
+    def _begin_again(self, *, use_segments: bool) -> None:
+        self._content.close()
+        self._known = None
+        self._use_segments = use_segments
 
     def _look(self) -> bool:
         """See whether the run still lives; whether its state is another."""
@@ -218,18 +251,46 @@ class RunReader:
             changed = self._poll(final=True) or changed
             if self._book.finished is not finished:
                 return self._look() or changed
-            if self._trouble is None:
+            if self._content.trouble is None:
                 self._settle()
         return changed
 
     def _settle(self) -> None:
         self._settled = True
-        self._held_bytes = self._count_bytes()
-        self._journal = None  # closes its files: a thousand runs must not hold a thousand open
+        self._held_bytes = self._content.nbytes
+        self._content.close()  # a thousand runs must not hold a thousand files open
 
     @property
     def _heartbeat_at(self) -> float:
         return self._heartbeat_ns / 1e9
+
+    # -- sealing ---------------------------------------------------------------------------
+
+    @property
+    def is_sealed(self) -> bool:
+        """Whether all of a settled run lies in columns on disk."""
+        manifest = self._content.manifest
+        return manifest is not None and manifest.settled and self._content.value_count == 0
+
+    def seal(self) -> bool:
+        """Write a settled run's columns, where they are not there already; whether it was done.
+
+        What is read is the same before and after. A folder that cannot be written is left alone.
+        """
+        with self.lock:
+            if self._state is None:
+                self.refresh()
+            if not self._settled or self.is_sealed:
+                return False
+            if self._released:
+                self._reload()
+            digest, state = self._digest, self._state
+            if not self._seal(final=True):
+                return False
+            self._poll(final=True)
+            self._settle()
+            self._digest, self._state = digest, state
+            return self.is_sealed
 
     # -- what it is ------------------------------------------------------------------------
 
@@ -244,14 +305,14 @@ class RunReader:
             if self._state is None:
                 self.refresh()
             if self._digest is None:
-                self._digest = self._describe()
+                self._digest = self._trusting(lambda content: self._describe())
             return self._digest
 
     def _describe(self) -> RunDigest:
         facts = dataclasses.asdict(self._facts) if self._facts else {}
         facts |= self._book.facts.values()
         state = self._state or "crashed"
-        merged = self._history.merged(self._feed.writers)
+        content = self._content
         return RunDigest(
             id=self.id,
             project=self.project,
@@ -265,35 +326,21 @@ class RunReader:
             job_type=_text(facts.get("job_type")),
             tags=tuple(str(tag) for tag in facts.get("tags") or ()),
             notes=_text(facts.get("notes")),
-            last_step=self._history.last_step(),
-            row_count=len(merged),
+            last_step=content.last_step("default"),
+            row_count=content.row_count("default"),
             lost_rows=max(
                 self._facts.lost_rows if self._facts else 0,
                 sum(note.lost_rows for note in self._book.notes),
             ),
             damage=self._what_is_damaged(),
             config=self._book.config.values(),
-            summary=self._book.merged_summary(self._logged()),
-            aggregates=self._aggregates(),
+            summary=self._book.merged_summary(content.latest()),
+            aggregates=content.aggregates(),
         )
 
-    def _aggregates(self) -> dict[str, Aggregate]:
-        found = {}
-        for key in sorted(self._history.columns):
-            points = self._history.points(key, self._feed.writers)
-            if points is None or not points.column.is_numeric:
-                continue
-            row, values = points.numbers()
-            if len(row):
-                found[key] = aggregate(self._history.merged(self._feed.writers).step[row], values)
-        return found
-
-    def _logged(self) -> dict[str, tuple[Stamp, Json]]:
-        return self._history.latest
-
     def _what_is_damaged(self) -> tuple[str, ...]:
-        told = [trouble for trouble in (self._facts_trouble, self._trouble) if trouble]
-        return (*told, *map(str, self._damage))
+        told = [trouble for trouble in (self._facts_trouble, self._content.trouble) if trouble]
+        return (*told, *map(str, self._content.damage))
 
     @property
     def created_ns(self) -> int:
@@ -317,8 +364,7 @@ class RunReader:
             return self._book.finished.time_ns / 1e9
         if self._facts is not None and self._facts.ended_ns:
             return self._facts.ended_ns / 1e9
-        times = self._history.rows.time_ns.view
-        return max(self._heartbeat_at, float(times.max()) / 1e9 if len(times) else 0.0)
+        return max(self._heartbeat_at, self._content.last_time_ns() / 1e9)
 
     def default_axis(self, key: str) -> str:
         """The x axis over which a metric is drawn, if nobody says otherwise."""
@@ -348,36 +394,43 @@ class RunReader:
 
     def rows(self, stream: StreamName = "default") -> Merged:
         """The rows of a stream, merged and in order."""
-        with self.lock:
-            return self._stream(stream).merged(self._feed.writers)
+        return self._trusting(lambda content: content.rows(stream))
 
     def points(self, key: str, stream: StreamName = "default") -> Points | None:
         """The points of a key, merged and in order; None if it was never logged."""
-        with self.lock:
-            return self._stream(stream).points(key, self._feed.writers)
+        return self._trusting(lambda content: content.points(key, stream))
 
     def logged_keys(self, stream: StreamName = "default") -> list[str]:
         """The keys of a stream, in the order in which they were first logged."""
-        with self.lock:
-            return list(self._stream(stream).columns)
+        return self._trusting(lambda content: content.keys(stream))
 
-    def _stream(self, name: StreamName) -> Stream:
-        self.used_at = time.monotonic()
-        if self._state is None:
-            self.refresh()
-        if self._released:
-            self._reload()
-        return self._system if name == "system" else self._history
+    def ask(self, question: Callable[[Content], _Answer]) -> _Answer:
+        """Ask the content something; again, from the journal, if what is sealed is damaged."""
+        return self._trusting(question)
+
+    def _trusting(self, question: Callable[[Content], _Answer]) -> _Answer:
+        with self.lock:
+            self.used_at = time.monotonic()
+            if self._state is None:
+                self.refresh()
+            if self._released:
+                self._reload()
+            try:
+                answer = question(self._content)
+            except SegmentError as damage:
+                tell_damage(damage)
+                self._from_journal()
+                answer = question(self._content)
+            if self._settled:
+                self._held_bytes = self._content.nbytes
+            return answer
 
     # -- memory ----------------------------------------------------------------------------
 
     @property
     def nbytes(self) -> int:
         """Memory that the rows take, about."""
-        return self._held_bytes if self._settled else self._count_bytes()
-
-    def _count_bytes(self) -> int:
-        return self._history.nbytes + self._system.nbytes
+        return self._held_bytes if self._settled else self._content.nbytes
 
     def release(self) -> None:
         """Give the rows of a settled run back; the digest stays, and points are read again."""
@@ -385,17 +438,25 @@ class RunReader:
             if not self._settled or self._released:
                 return
             self.digest()
-            self._history, self._system = Stream(), Stream()
-            self._feed = Feed(self._history, self._system)
+            self._content.release()
             self._held_bytes = 0
-            self._released = True
+            self._released = self._content.value_count == 0 and not self.is_sealed
 
     def _reload(self) -> None:
-        digest, state = self._digest, self._state
-        self._reset()
+        """Read the rows again that were given back."""
+        self._released = False
+        self._begin_again(use_segments=self._use_segments)
         self._poll(final=True)
-        self._settle()
-        self._state, self._digest = state, digest
+        self._held_bytes = self._content.nbytes
+        self._content.close()
+
+    def _from_journal(self) -> None:
+        """Read all again, and nothing of what is sealed."""
+        settled = self._settled
+        self._begin_again(use_segments=False)
+        self._poll(final=settled)
+        if settled:
+            self._content.close()
 
 
 def _known_state(state: str) -> State:

@@ -115,6 +115,7 @@ def write_part(
     step: Ints,
     time_ns: Ints,
     keys: Iterable[KeyPoints],
+    order: Sequence[str],
 ) -> dict[str, int]:
     """Write the files of one part, safe from power loss; they count once a manifest names them.
 
@@ -125,7 +126,8 @@ def write_part(
         first_row: merged rows in the parts before.
         step: of each merged row.
         time_ns: of each merged row.
-        keys: the points, sorted by key.
+        keys: the points.
+        order: all keys of the stream so far, in the order in which they were first logged.
 
     Returns:
         Name and size in bytes of each file.
@@ -133,9 +135,9 @@ def write_part(
     rows = folder / f"{name}-rows-{number:06d}.parquet"
     _write_rows(rows, first_row, step, time_ns)
     points = folder / f"{name}-{number:06d}.parquet"
-    index: dict[str, Any] = {}
+    index: dict[str, Any] = {key: {"groups": []} for key in order}
     with _Writer(points) as writer:
-        for found in keys:
+        for found in sorted(keys, key=lambda one: one.key):
             groups = []
             for at in range(0, len(found.row), GROUP_POINTS):
                 part = slice(at, at + GROUP_POINTS)
@@ -357,6 +359,7 @@ class Part:
                 self._latest = {
                     key: (_stamp(known["latest"][:3]), known["latest"][3])
                     for key, known in index.items()
+                    if "latest" in known
                 }
                 self._groups = {
                     key: [Group(*group) for group in known["groups"]]
@@ -365,7 +368,7 @@ class Part:
         return self._groups
 
     def keys(self) -> list[str]:
-        """The keys that have points in the part, sorted."""
+        """The keys of the stream up to the part, in the order in which they were first logged."""
         return list(self._index())
 
     def groups(self, key: str) -> list[Group]:

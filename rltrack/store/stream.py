@@ -8,7 +8,7 @@ for each row.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -54,6 +54,12 @@ class Points:
     def __len__(self) -> int:
         return len(self.row)
 
+    def from_place(self, first: int) -> Points:
+        """The points from the `first` on."""
+        if not first:
+            return self
+        return Points(self.row[first:], self.bits[first:], self.kinds[first:], self.column)
+
     def numbers(self) -> tuple[RowNumbers, Floats]:
         """The points that are numbers: row and value of each."""
         row, bits, kinds = self.row, self.bits, self.kinds
@@ -95,8 +101,8 @@ class Stream:
         _, take, row = column.located
         return Points(row, column.bits.view[take], column.kinds.view[take], column)
 
-    def rows_from(self, step: int, writers: list[str]) -> list[tuple[str, int, Row]]:
-        """Writer, place among its rows, and content of each row with `step` or a later one."""
+    def rows_from(self, step: int, writers: list[str]) -> list[tuple[str, int, int, Row]]:
+        """Writer, clock, place among its rows, and content of each row with `step` or a later one."""
         kept = np.flatnonzero(self.rows.step.view >= step).astype(np.int32)
         values: dict[int, dict[str, Json]] = {row: {} for row in kept.tolist()}
         for key, column in self.columns.items():
@@ -107,6 +113,7 @@ class Stream:
         return [
             (
                 writers[rows.writer.view[row]],
+                int(rows.clock_ns.view[row]),
                 int(rows.sequence.view[row]),
                 Row(
                     int(rows.step.view[row]),
@@ -140,12 +147,10 @@ class _Waiting:
 class Feed:
     """Takes a journal's rows, in any mixture, and appends them to the streams."""
 
-    def __init__(
-        self, history: Stream, system: Stream, clocks_ns: Mapping[str, int] | None = None
-    ) -> None:
+    def __init__(self, history: Stream, system: Stream) -> None:
         self.writers: list[str] = []
         """Names of the writers, by the numbers in `Rows.writer`."""
-        self.clocks_ns = dict(clocks_ns or {})
+        self.clocks_ns: dict[str, int] = {}
         """The greatest time of each writer so far."""
         self._streams = ((history, False), (system, True))
         self._writer = ""
@@ -164,6 +169,12 @@ class Feed:
         """Take one row of any values."""
         self._turn_to(writer)
         self._waiting.rows.append((sequence, row))
+
+    def set_clock(self, writer: str, clock_ns: int) -> None:
+        """Say that the clock of a writer was at `clock_ns`, by rows that are not fed."""
+        if clock_ns > self.clocks_ns.get(writer, -1):
+            self.flush()
+            self.clocks_ns[writer] = clock_ns
 
     def _turn_to(self, writer: str) -> None:
         if writer != self._writer:
@@ -209,16 +220,24 @@ class Feed:
     def _append(self, stream: Stream, parts: list[_Part], numbers: Ints) -> None:
         """Append the values of those rows that belong to `stream`: their number is not -1."""
         by_key: dict[str, list[tuple[Ints, Ints, Kinds]]] = {}
+        first: dict[str, tuple[int, int]] = {}
+        known = set(stream.columns)
         start = 0
         for part in parts:
             number = numbers[start : start + len(part.head)]
             start += len(part.head)
             mine = np.flatnonzero(number >= 0)
             if len(mine):
-                for key, at, bits, kinds in part.columns(stream, mine):
+                for place, (key, at, bits, kinds) in enumerate(part.columns(stream, mine)):
                     by_key.setdefault(key, []).append((number[at], bits, kinds))
+                    if key not in known:
+                        here = (int(number[at][0]), place)
+                        first[key] = min(here, first.get(key, here))
         for key, found in by_key.items():
             self._extend(stream, key, found)
+        # Keys stand as in their first rows, however the rows were gathered.
+        for key in sorted(first, key=first.__getitem__):
+            stream.columns[key] = stream.columns.pop(key)
 
     def _extend(self, stream: Stream, key: str, found: list[tuple[Ints, Ints, Kinds]]) -> None:
         column = stream.columns[key]
