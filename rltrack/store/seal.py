@@ -248,9 +248,7 @@ class _Sealing:
             step, time_ns = rows.step[row], rows.time_ns[row]
             builder = OverviewBuilder()
             builder.add(step, time_ns, values)
-            writer.add(
-                name, key, builder, aggregate=aggregate(step, values), kinds=_mask(points)
-            )
+            writer.add(name, key, builder, aggregate=aggregate(step, values), kinds=_mask(points))
 
     def _overview_of_all(self, writer: OverviewWriter, name: StreamName) -> None:
         """One overview of all parts, so that it does not matter how the run was cut into them."""

@@ -8,8 +8,8 @@ index:
     history-rows-000001.parquet    a row a line: row, step, time (nanoseconds)
     history-000001.index           which row groups hold which key
 
-A row group holds one key and at most 32,768 points, so one of a thousand keys is read without
-the others. `value` is null where the point is no number; then `json` has it. `exact` is set for
+A row group holds at most 32,768 points, of one key, or of many that have few: so one of a thousand
+keys is read without the others, and ten thousand keys do not make ten thousand row groups. `value` is null where the point is no number; then `json` has it. `exact` is set for
 ints that no float holds. Time is exact in the file of rows alone: as nanoseconds it would take
 half as much again as all else.
 """
@@ -48,6 +48,8 @@ if TYPE_CHECKING:
     import pyarrow.parquet as pq
 
 GROUP_POINTS: Final = 1 << 15
+#: A key with fewer points shares a row group with others.
+FEW_POINTS: Final = 1 << 12
 _EXACT: Final = 2**53
 _NS_PER_MS: Final = 1_000_000
 
@@ -68,9 +70,11 @@ class KeyPoints:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """One row group, of one key."""
+    """Points of one key in one row group."""
 
     number: int
+    offset: int
+    """Points of other keys before them."""
     count: int
     first_row: int
     last_row: int
@@ -136,52 +140,27 @@ def write_part(
     _write_rows(rows, first_row, step, time_ns)
     points = folder / f"{name}-{number:06d}.parquet"
     index: dict[str, Any] = {key: {"groups": []} for key in order}
-    with _Writer(points) as writer:
+    with _Writer(points, first_row, step, time_ns) as writer:
         for found in sorted(keys, key=lambda one: one.key):
-            groups = []
-            for at in range(0, len(found.row), GROUP_POINTS):
-                part = slice(at, at + GROUP_POINTS)
-                local = found.row[part]
-                seen = writer.write(
-                    found.key,
-                    local.astype(np.int64) + first_row,
-                    step[local],
-                    time_ns[local],
-                    found.bits[part],
-                    found.kinds[part],
-                    found.column,
-                )
-                groups.append(
-                    [
-                        writer.groups - 1,
-                        len(local),
-                        int(local[0]) + first_row,
-                        int(local[-1]) + first_row,
-                        int(step[local[0]]),
-                        int(step[local[-1]]),
-                        seen,
-                    ]
-                )
             stamp, value = found.latest
-            index[found.key] = {"groups": groups, "latest": [*stamp, value]}
+            index[found.key]["latest"] = [*stamp, value]
+            groups = index[found.key]["groups"]
+            for at in range(0, len(found.row), GROUP_POINTS):
+                groups.append(writer.add(found, slice(at, at + GROUP_POINTS)))
     packed = folder / f"{name}-{number:06d}.index"
     _write_whole(packed, zlib.compress(json.dumps(index, separators=(",", ":")).encode(), 1))
     return {path.name: path.stat().st_size for path in (rows, points, packed)}
 
 
 class _Writer:
-    """A file of points that is being written; each `write` makes a row group."""
+    """A file of points that is being written."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, first_row: int, step: Ints, time_ns: Ints) -> None:
         self._path = path
-        self._pa = require("pyarrow", extra="analysis")
+        self._first_row, self._step, self._time_ns = first_row, step, time_ns
+        self._pa = pa = require("pyarrow", extra="analysis")
         self._pq = require("pyarrow.parquet", extra="analysis")
-        self.groups = 0
-        self._writer: pq.ParquetWriter | None = None
-
-    def __enter__(self) -> _Writer:
-        pa = self._pa
-        schema = pa.schema(
+        self._schema = pa.schema(
             [
                 pa.field("key", pa.dictionary(pa.int32(), pa.string()), nullable=False),
                 pa.field("row", pa.int64(), nullable=False),
@@ -193,11 +172,15 @@ class _Writer:
                 pa.field("json", pa.string()),
             ]
         )
-        self._schema = schema
+        self._written = 0
+        self._waiting: list[tuple[KeyPoints, slice]] = []
+        self._waiting_points = 0
+
+    def __enter__(self) -> _Writer:
         self._writer = _open_writer(
             self._pq,
             self._path,
-            schema,
+            self._schema,
             dictionary=["key", "kind"],
             encodings={
                 "row": "DELTA_BINARY_PACKED",
@@ -208,61 +191,104 @@ class _Writer:
         )
         return self
 
-    def write(
-        self,
-        key: str,
-        row: Ints,
-        step: Ints,
-        time_ns: Ints,
-        bits: Ints,
-        kinds: Kinds,
-        column: Column,
-    ) -> int:
-        """One row group; answers the kinds that are in it, one bit for each."""
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self._flush()
+        self._writer.close()
+        if kind is None:
+            _sync(self._path)
+
+    def add(self, points: KeyPoints, part: slice) -> list[int]:
+        """Write some points of a key; answers the fields of the `Group` in which they stand."""
+        local = points.row[part]
+        count = len(local)
+        if count + self._waiting_points > GROUP_POINTS or len(points.row) >= FEW_POINTS:
+            self._flush()
+        offset = self._waiting_points
+        number = self._written
+        self._waiting.append((points, part))
+        self._waiting_points += count
+        if len(points.row) >= FEW_POINTS:
+            self._flush()
+        return [
+            number,
+            offset,
+            count,
+            int(local[0]) + self._first_row,
+            int(local[-1]) + self._first_row,
+            int(self._step[local[0]]),
+            int(self._step[local[-1]]),
+            sum(1 << kind for kind in np.flatnonzero(np.bincount(points.kinds[part])).tolist()),
+        ]
+
+    def _flush(self) -> None:
+        """Write what waits as one row group."""
+        if not self._waiting:
+            return
+        waiting, self._waiting, self._waiting_points = self._waiting, [], 0
+        self._written += 1
+        local = _joined([points.row[part] for points, part in waiting])
+        kinds = _joined([points.kinds[part] for points, part in waiting])
+        bits = _joined([points.bits[part] for points, part in waiting])
+        counts = [len(points.row[part]) for points, part in waiting]
+        self._writer.write_table(
+            self._pa.Table.from_arrays(
+                [
+                    self._keys([points.key for points, _ in waiting], counts),
+                    self._pa.array(local.astype(np.int64) + self._first_row),
+                    self._pa.array(self._step[local]),
+                    self._pa.array(self._time_ns[local] // _NS_PER_MS).cast(
+                        self._pa.timestamp("ms", tz="UTC")
+                    ),
+                    *self._values(bits, kinds, waiting),
+                ],
+                schema=self._schema,
+            )
+        )
+
+    def _keys(self, keys: list[str], counts: list[int]) -> pa.DictionaryArray:
         pa = self._pa
-        count = len(row)
+        places = np.repeat(np.arange(len(keys), dtype=np.int32), counts)
+        names = pa.array([_utf8(key) for key in keys], pa.string())
+        return pa.DictionaryArray.from_arrays(pa.array(places), names)
+
+    def _values(
+        self, bits: Ints, kinds: Kinds, waiting: list[tuple[KeyPoints, slice]]
+    ) -> list[pa.Array]:
+        """The columns value, kind, exact and json."""
+        pa = self._pa
+        count = len(bits)
         seen = {int(kind) for kind in np.flatnonzero(np.bincount(kinds, minlength=4))}
         numbers = as_floats(bits, kinds, seen)
         value = pa.array(numbers) if OBJECT not in seen else pa.array(numbers, mask=kinds == OBJECT)
-        exact = json_texts = None
+        exact = texts = None
         if INT in seen:
             beyond = (kinds == INT) & ((bits > _EXACT) | (bits < -_EXACT))
             if beyond.any():
                 exact = pa.array(bits, mask=~beyond)
         if OBJECT in seen:
-            objects = column.objects
-            json_texts = pa.array(
-                [
-                    json.dumps(objects[place], separators=(",", ":")) if kind == OBJECT else None
-                    for place, kind in zip(bits.tolist(), kinds.tolist(), strict=True)
-                ],
+            texts = pa.array(
+                [text for points, part in waiting for text in _json_texts(points, part)],
                 pa.string(),
             )
-        zeros = pa.array(np.zeros(count, np.int32))
-        keys = pa.DictionaryArray.from_arrays(zeros, pa.array([_utf8(key)], pa.string()))
-        assert self._writer is not None
-        self._writer.write_table(
-            pa.Table.from_arrays(
-                [
-                    keys,
-                    pa.array(row),
-                    pa.array(step),
-                    pa.array(time_ns // _NS_PER_MS).cast(pa.timestamp("ms", tz="UTC")),
-                    value,
-                    pa.array(kinds),
-                    pa.nulls(count, pa.int64()) if exact is None else exact,
-                    pa.nulls(count, pa.string()) if json_texts is None else json_texts,
-                ],
-                schema=self._schema,
-            )
-        )
-        self.groups += 1
-        return sum(1 << kind for kind in seen)
+        return [
+            value,
+            pa.array(kinds),
+            pa.nulls(count, pa.int64()) if exact is None else exact,
+            pa.nulls(count, pa.string()) if texts is None else texts,
+        ]
 
-    def __exit__(self, *_: object) -> None:
-        assert self._writer is not None
-        self._writer.close()
-        _sync(self._path)
+
+def _joined(arrays: list[Any]) -> Any:
+    return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
+
+
+def _json_texts(points: KeyPoints, part: slice) -> Iterator[str | None]:
+    """What is no number as JSON."""
+    objects = points.column.objects
+    bits, kinds = points.bits[part].tolist(), points.kinds[part].tolist()
+    for place, kind in zip(bits, kinds, strict=True):
+        yield json.dumps(objects[place], separators=(",", ":")) if kind == OBJECT else None
 
 
 def _utf8(key: str) -> str:
@@ -393,6 +419,8 @@ class Part:
             table = self._file().read_row_groups(
                 [group.number for group in groups], columns=columns, use_threads=len(groups) > 4
             )
+            if len(groups) == 1:  # it may share its row group with others
+                table = table.slice(groups[0].offset, groups[0].count)
             row, step = _numpy(table, "row"), _numpy(table, "step")
             if len(row) != sum(group.count for group in groups):
                 raise SegmentError(f"{self.points_path} has not the points that its index names")
@@ -452,7 +480,8 @@ def _decode_bits(table: pa.Table, values: Floats) -> tuple[Ints, Kinds, list[Jso
     kinds: Kinds = _numpy(table, "kind").astype(np.uint8)
     bits = np.ascontiguousarray(values, np.float64).view(np.int64).copy()
     whole = (kinds == INT) | (kinds == BOOL)
-    bits[whole] = values[whole].astype(np.int64)
+    with np.errstate(invalid="ignore"):  # ints beyond a float come from `exact`
+        bits[whole] = values[whole].astype(np.int64)
     exact = table.column("exact")
     if exact.null_count < len(exact):
         known = np.flatnonzero(exact.is_valid().to_numpy())

@@ -130,9 +130,7 @@ def test_however_a_run_was_logged_and_cut_it_reads_the_same(
     """Sealed while it was written, in parts of any size, with rows that go back or join others."""
     root = tmp_path_factory.mktemp("runs")
     monkeypatch.setattr("rltrack.store.run.PART_VALUES", part_values)
-    run = rltrack.init(
-        project="p", dir=str(root), settings={"silent": True}, reinit="create_new"
-    )
+    run = rltrack.init(project="p", dir=str(root), settings={"silent": True}, reinit="create_new")
     folder = folder_of(run)
     live = RunReader(folder, may_seal=True)
     for at, (how, step, row) in enumerate(logged):
@@ -281,7 +279,8 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
 
 @pytest.mark.parametrize("damage", DAMAGES)
 @pytest.mark.parametrize(
-    "pattern", ["history-0*.parquet", "history-rows-*", "*.index", "overview-*", "records-*", MANIFEST]
+    "pattern",
+    ["history-0*.parquet", "history-rows-*", "*.index", "overview-*", "records-*", MANIFEST],
 )
 def test_a_damaged_segment_is_told_and_made_again(
     root: Path, caplog: pytest.LogCaptureFixture, pattern: str, damage: str
