@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 
@@ -23,11 +23,12 @@ from rltrack.journal.records import Json, Row, WriterOpened
 from rltrack.store.aggregate import Aggregate, Aggregator, merged
 from rltrack.store.columns import OBJECT, Column
 from rltrack.store.entries import read_entries
-from rltrack.store.manifest import Manifest, read_manifest
+from rltrack.store.manifest import Manifest, number_of, read_manifest
 from rltrack.store.merge import Merged
 from rltrack.store.overview import Overview
 from rltrack.store.records import RecordBook
 from rltrack.store.sealed import SealedStream
+from rltrack.store.segments import Part
 from rltrack.store.stream import Feed, Points, Stamp, Stream
 
 StreamName = Literal["default", "system"]
@@ -74,6 +75,8 @@ class Content:
         self._joined: dict[tuple[StreamName, str], tuple[int, Points]] = {}
         self._joined_rows: dict[StreamName, tuple[int, Merged]] = {}
         self._sums: dict[str, _Sum] = {}
+        self.lines: dict[tuple[StreamName, str, str], tuple[object, Any]] = {}
+        """Notes of `line.py`: what it made of a metric over an axis, and of which state."""
         self._begin(self._checked_manifest() if use_segments else None)
 
     def _begin(self, manifest: Manifest | None) -> None:
@@ -266,6 +269,18 @@ class Content:
             self._overviews = [Overview.open(self.folder.segments / name) for name in names]
         return self._overviews
 
+    def overviews_of(self, name: StreamName) -> list[tuple[Overview, list[Part]]]:
+        """Each overview file, and the parts of a stream that it is of."""
+        if self.manifest is None:
+            return []
+        found, before = [], 0
+        for overview, file in zip(self.overviews(), self.manifest.overviews, strict=True):
+            number = number_of(file)
+            parts = [p for p in self.sealed[name].parts if before < p.number <= number]
+            found.append((overview, parts))
+            before = number
+        return found
+
     def aggregates(self) -> dict[str, Aggregate]:
         """What each numeric key of the history amounts to; sorted by key."""
         found: dict[str, list[Aggregate]] = {}
@@ -300,6 +315,7 @@ class Content:
         self._joined.clear()
         self._joined_rows.clear()
         self._sums.clear()
+        self.lines.clear()
         for sealed in self.sealed.values():
             sealed.release()
         for name in STREAMS:

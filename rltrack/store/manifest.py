@@ -122,10 +122,15 @@ def sweep(folder: Path, manifest: Manifest | None) -> None:
             continue  # another host may have it open; the next sweep tries again
 
 
+def number_of(name: str) -> int:
+    """The number in a file's name; 0 where there is none."""
+    found = _NUMBER.search(name)
+    return int(found[1]) if found else 0
+
+
 def next_number(folder: Path) -> int:
     """A number that no file of the folder has."""
-    taken = [int(found[1]) for name in _names(folder) if (found := _NUMBER.search(name))]
-    return max(taken, default=0) + 1
+    return max(map(number_of, _names(folder)), default=0) + 1
 
 
 def _names(folder: Path) -> set[str]:
