@@ -40,6 +40,13 @@ class Growing(Generic[_Number]):
         self._data: npt.NDArray[_Number] = np.empty(0, dtype)
         self.size = 0
 
+    @classmethod
+    def of(cls, values: npt.NDArray[_Number]) -> Growing[_Number]:
+        """An array that begins with `values`, which nobody else changes."""
+        made = cls.__new__(cls)
+        made._data, made.size = values, len(values)
+        return made
+
     def extend(self, values: npt.NDArray[Any]) -> None:
         """Append `values`, which are converted where their type is another."""
         size = self.size + len(values)

@@ -12,7 +12,8 @@ import numpy.typing as npt
 from rltrack.store.columns import BOOL, FLOAT, INT, OBJECT, Column, RowNumbers, as_floats
 from rltrack.store.definitions import ROW_AXES, RUNTIME, STEP, TIMESTAMP
 from rltrack.store.run import RunReader, StreamName
-from rltrack.store.series import axis_values
+from rltrack.store.series import axis_values, seconds
+from rltrack.store.stream import Points
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,29 +104,42 @@ def table(
     with run.lock:
         rows = run.rows(stream)
         known = run.logged_keys(stream)
-        count = len(rows)
-        all_rows = np.arange(count, dtype=np.int32)
-        everywhere = np.ones(count, np.bool_)
-        times = rows.time_ns
-        found = {
-            STEP: TableColumn(rows.step, everywhere),
-            TIMESTAMP: TableColumn(times / 1e9, everywhere),
-            RUNTIME: TableColumn((times - run.created_ns) / 1e9, everywhere),
-        }
         wanted = [key for key in (known if keys is None else keys) if key not in ROW_AXES]
-        for key in wanted:
-            points = run.points(key, stream)
-            if points is not None:
-                found[key] = _column(points.column, points.row, points.bits, points.kinds, count)
+        found_points = {key: run.points(key, stream) for key in wanted}
+        logged = {key: points for key, points in found_points.items() if points is not None}
+        shown = _rows_of(list(logged.values()), len(rows)) if keys is not None and wanted else None
+        step, times = rows.step, rows.time_ns
+        if shown is None:
+            shown = np.arange(len(rows), dtype=np.int32)
+        else:
+            step, times = step[shown], times[shown]
+        everywhere = np.ones(len(shown), np.bool_)
+        found = {
+            STEP: TableColumn(step, everywhere),
+            TIMESTAMP: TableColumn(seconds(times), everywhere),
+            RUNTIME: TableColumn(seconds(times, run.created_ns), everywhere),
+        }
+        for key, points in logged.items():
+            found[key] = _column(points, shown)
         if x_axis not in ROW_AXES:
-            found[x_axis] = _filled(found.get(x_axis), axis_values(run, x_axis, all_rows, stream))
-    whole = Table(found, count)
-    logged = [found[key].present for key in wanted if key in found]
-    if keys is not None and wanted:
-        whole = whole.take(np.logical_or.reduce(logged) if logged else ~everywhere)
+            found[x_axis] = _filled(found.get(x_axis), axis_values(run, x_axis, shown, stream))
+    whole = Table(found, len(shown))
     if x_axis == STEP:
         return whole
     return whole.take(np.argsort(whole.columns[x_axis].values, kind="stable"))
+
+
+def _rows_of(found: list[Points], count: int) -> RowNumbers | None:
+    """The rows in which at least one of some keys was logged; None for all rows."""
+    if not found:
+        return np.empty(0, np.int32)
+    first = found[0].row
+    if all(other.row is first or np.array_equal(other.row, first) for other in found[1:]):
+        return None if len(first) == count else first
+    present = np.zeros(count, np.bool_)
+    for points in found:
+        present[points.row] = True
+    return None if present.all() else np.flatnonzero(present).astype(np.int32)
 
 
 def _filled(exact: TableColumn | None, places: npt.NDArray[np.float64]) -> TableColumn:
@@ -135,36 +149,37 @@ def _filled(exact: TableColumn | None, places: npt.NDArray[np.float64]) -> Table
     return TableColumn(places, ~np.isnan(places))
 
 
-def _column(
-    column: Column,
-    row: RowNumbers,
-    bits: npt.NDArray[np.int64],
-    kinds: npt.NDArray[np.uint8],
-    count: int,
-) -> TableColumn:
-    present = np.zeros(count, np.bool_)
-    present[row] = True
-    values: npt.NDArray[Any]
-    if column.seen == {FLOAT}:
-        values = np.full(count, np.nan)
-        values[row] = bits.view(np.float64)
-    elif column.seen == {INT}:
-        values = np.zeros(count, np.int64)
-        values[row] = bits
-    elif column.seen == {BOOL}:
-        values = np.zeros(count, np.bool_)
-        values[row] = bits != 0
-    elif column.seen == {FLOAT, INT} and _all_exact(bits[kinds == INT]):
-        values = np.full(count, np.nan)
-        values[row] = as_floats(bits, kinds, column.seen)
-        whole = np.zeros(count, np.bool_)
-        whole[row] = kinds == INT
-        return TableColumn(values, present, whole)
+def _column(points: Points, shown: RowNumbers) -> TableColumn:
+    """A key's values in the rows that are shown; it is in no other row."""
+    column, bits, kinds = points.column, points.bits, points.kinds
+    count = len(shown)
+    if len(points.row) == count:
+        present, at = np.ones(count, np.bool_), None
     else:
-        values = np.full(count, None, dtype=object)
-        for at, value, kind in zip(row.tolist(), bits.tolist(), kinds.tolist(), strict=True):
-            values[at] = _plain(column, value, kind)
-    return TableColumn(values, present)
+        at = np.searchsorted(shown, points.row)
+        present = np.zeros(count, np.bool_)
+        present[at] = True
+
+    def spread(values: npt.NDArray[Any], empty: Any) -> npt.NDArray[Any]:
+        if at is None:
+            return values
+        whole: npt.NDArray[Any] = np.full(count, empty, values.dtype)
+        whole[at] = values
+        return whole
+
+    if column.seen == {FLOAT}:
+        return TableColumn(spread(bits.view(np.float64), np.nan), present)
+    if column.seen == {INT}:
+        return TableColumn(spread(bits, 0), present)
+    if column.seen == {BOOL}:
+        return TableColumn(spread(bits != 0, False), present)
+    if column.seen == {FLOAT, INT} and _all_exact(bits[kinds == INT]):
+        values = spread(as_floats(bits, kinds, column.seen), np.nan)
+        return TableColumn(values, present, spread(kinds == INT, False))
+    plain = np.empty(len(bits), dtype=object)
+    for place, (value, kind) in enumerate(zip(bits.tolist(), kinds.tolist(), strict=True)):
+        plain[place] = _plain(column, value, kind)
+    return TableColumn(spread(plain, None), present)
 
 
 def _all_exact(ints: npt.NDArray[np.int64]) -> bool:

@@ -22,11 +22,20 @@ from rltrack.errors import SegmentError
 from rltrack.store.columns import OBJECT, Floats, Ints
 from rltrack.store.content import Content, StreamName
 from rltrack.store.definitions import ROW_AXES, RUNTIME, STEP
-from rltrack.store.overview import BLOCK_POINTS, FACTOR, Blocks, Entry, Overview, blocks_of, levels_of
+from rltrack.store.overview import (
+    BLOCK_POINTS,
+    FACTOR,
+    Blocks,
+    Entry,
+    Overview,
+    blocks_of,
+    levels_of,
+)
 from rltrack.store.segments import Group, Part
 from rltrack.store.merge import is_ascending
 from rltrack.store.run import RunReader
-from rltrack.store.series import Series, series
+from rltrack.store.series import Series, seconds, series
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Placed:
@@ -198,7 +207,9 @@ Axis = Callable[[Ints, Ints], Floats]
 class SealedPiece:
     """Sealed points, of which blocks come from the overview, and single ones from the parts."""
 
-    def __init__(self, overview: Overview, entry: Entry, parts: Sequence[Part], axis: Axis, by_step: bool) -> None:
+    def __init__(
+        self, overview: Overview, entry: Entry, parts: Sequence[Part], axis: Axis, by_step: bool
+    ) -> None:
         self._overview = overview
         self._entry = entry
         self._parts = parts
@@ -354,9 +365,7 @@ def _sealed_pieces(
     return found
 
 
-def _late(
-    run: RunReader, content: Content, key: str, x: str, stream: StreamName
-) -> Series | None:
+def _late(run: RunReader, content: Content, key: str, x: str, stream: StreamName) -> Series | None:
     """The points that are in memory, behind those that are sealed."""
     rows = content.streams[stream].merged(content.feed.writers)
     points = content.streams[stream].points(key, content.feed.writers)
@@ -372,4 +381,4 @@ def _axis(x: str, created_ns: int) -> Axis:
     if x == STEP:
         return lambda step, time_ns: step.astype(np.float64)
     began = created_ns if x == RUNTIME else 0
-    return lambda step, time_ns: (time_ns - began) / 1e9
+    return lambda step, time_ns: seconds(time_ns, began)

@@ -20,7 +20,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar, get_args
+from typing import Any, Final, TypeVar, get_args
 
 from rltrack._names import name_of_folder
 from rltrack.errors import JournalError, SegmentError
@@ -35,6 +35,10 @@ from rltrack.store.state import Processes
 from rltrack.store.stream import Points
 
 __all__ = ["RunDigest", "RunReader", "StreamName"]
+
+#: Values of a run that has ended, beyond which its columns are made by whoever reads it first:
+#: half as much again as that reading takes, and from then on it opens at once.
+WORTH_SEALING: Final = 1 << 19
 
 _Answer = TypeVar("_Answer")
 _log = logging.getLogger("rltrack.store")
@@ -257,6 +261,8 @@ class RunReader:
 
     def _settle(self) -> None:
         self._settled = True
+        if self._may_seal and self._content.value_count >= WORTH_SEALING and self._seal(final=True):
+            self._poll(final=True)
         self._held_bytes = self._content.nbytes
         self._content.close()  # a thousand runs must not hold a thousand files open
 

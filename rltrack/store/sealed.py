@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
 from rltrack.journal.records import Json
-from rltrack.store.columns import OBJECT, Column, Ints, media_references
+from rltrack.store.columns import OBJECT, Column, Growing, Ints, media_references
 from rltrack.store.manifest import StreamState
 from rltrack.store.segments import Chunk, Part
 from rltrack.store.stream import Stamp
@@ -66,7 +66,11 @@ class SealedStream:
         if known is not None:
             self._columns.move_to_end(key)
             return known
-        chunks = [part.read(groups) for part in self.parts if (groups := part.groups(key))]
+        chunks = [
+            part.read(groups, with_steps=False)
+            for part in self.parts
+            if (groups := part.groups(key))
+        ]
         if not chunks:
             return None
         column = column_of(chunks)
@@ -98,12 +102,20 @@ class SealedStream:
 def column_of(chunks: list[Chunk]) -> Column:
     """Points that follow each other, as a column."""
     column = Column()
+    all_bits = []
     for chunk in chunks:
         bits = chunk.bits
         if chunk.objects and column.objects:
             bits = np.where(chunk.kinds == OBJECT, bits + len(column.objects), bits)
-        column.extend(chunk.row, bits, chunk.kinds)
+        all_bits.append(bits)
         column.objects += chunk.objects
         column.seen |= chunk.seen
+    column.row = Growing.of(_joined([chunk.row for chunk in chunks]).astype(np.int32))
+    column.bits = Growing.of(_joined(all_bits))
+    column.kinds = Growing.of(_joined([chunk.kinds for chunk in chunks]))
     column.has_media = any(media_references(value) for value in column.objects)
     return column
+
+
+def _joined(arrays: list[Any]) -> Any:
+    return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)

@@ -93,7 +93,9 @@ class Chunk:
     """Points as they are read: of one key, in order."""
 
     row: Ints
+    """Merged rows."""
     step: Ints
+    """Of each point; empty where it was not asked for."""
     bits: Ints
     kinds: Kinds
     objects: list[Json]
@@ -406,29 +408,41 @@ class Part:
         self._index()
         return self._latest
 
-    def read(self, groups: Sequence[Group]) -> Chunk:
-        """The points of some row groups of one key."""
-        if not groups:
-            empty = np.empty(0, np.int64)
-            return Chunk(empty, empty, empty, np.empty(0, np.uint8), [], set())
+    def read(self, groups: Sequence[Group], *, with_steps: bool = True) -> Chunk:
+        """The points of some row groups of one key.
+
+        Args:
+            groups: in order.
+            with_steps: read their steps, too; without, the steps are empty.
+        """
+        count = sum(group.count for group in groups)
         seen = {kind for kind in (FLOAT, INT, BOOL, OBJECT) if any(g.has(kind) for g in groups)}
-        columns = ["row", "step", "value"]
-        if seen != {FLOAT}:
-            columns += ["kind", "exact", "json"]
+        dense = count == self.rows  # each row has it, so which rows need not be read
+        columns = ["value"]
+        columns += [] if dense else ["row"]
+        columns += ["step"] if with_steps else []
+        columns += [] if seen == {FLOAT} else ["kind", "exact", "json"]
         with _damage_told(self.points_path):
             table = self._file().read_row_groups(
                 [group.number for group in groups], columns=columns, use_threads=len(groups) > 4
             )
             if len(groups) == 1:  # it may share its row group with others
                 table = table.slice(groups[0].offset, groups[0].count)
-            row, step = _numpy(table, "row"), _numpy(table, "step")
-            if len(row) != sum(group.count for group in groups):
+            if len(table) != count:
                 raise SegmentError(f"{self.points_path} has not the points that its index names")
             values = _numpy(table, "value")
+            bits: Ints
+            kinds: Kinds
+            objects: list[Json] = []
             if seen == {FLOAT}:
                 bits = np.ascontiguousarray(values, np.float64).view(np.int64)
-                return Chunk(row, step, bits, np.zeros(len(row), np.uint8), [], seen)
-            bits, kinds, objects = _decode_bits(table, values)
+                kinds = np.zeros(count, np.uint8)
+            else:
+                bits, kinds, objects = _decode_bits(table, values)
+            row = (
+                np.arange(self.first_row, self.first_row + count) if dense else _numpy(table, "row")
+            )
+            step = _numpy(table, "step") if with_steps else np.empty(0, np.int64)
         return Chunk(row, step, bits, kinds, objects, seen)
 
     def chunks(self, key: str) -> Iterator[Chunk]:
