@@ -286,7 +286,9 @@ class Content:
         found: dict[str, list[Aggregate]] = {}
         for overview in self.overviews():
             for key in overview.keys("default"):
-                found.setdefault(key, []).append(overview.entry("default", key).aggregate)
+                entry = overview.entry("default", key)
+                if entry is not None:
+                    found.setdefault(key, []).append(entry.aggregate)
         stream = self.streams["default"]
         rows = stream.merged(self.feed.writers)
         for key, column in stream.columns.items():

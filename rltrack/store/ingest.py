@@ -15,7 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from rltrack.errors import SegmentError
 from rltrack.folder import RunFolder, projects, run_folders
+from rltrack.store.manifest import read_manifest
 from rltrack.store.run import RunReader
 
 #: A journal of fewer bytes is replayed faster than its columns are opened.
@@ -45,10 +47,12 @@ def ingest_run(reader: RunReader, *, least_bytes: int = LEAST_BYTES) -> Ingested
         least_bytes: leave runs with a smaller journal alone.
     """
     begun = time.perf_counter()
-    reader.refresh()
-    if reader.is_sealed or not reader.is_settled or journal_bytes(reader.folder) < least_bytes:
+    was_sealed = _is_sealed(reader.folder)
+    if not was_sealed and journal_bytes(reader.folder) < least_bytes:
         return None
-    if not reader.seal():
+    reader.refresh()
+    reader.seal()
+    if was_sealed or not reader.is_sealed:
         return None
     return Ingested(
         reader.project,
@@ -58,6 +62,14 @@ def ingest_run(reader: RunReader, *, least_bytes: int = LEAST_BYTES) -> Ingested
         folder_bytes(reader.folder.segments),
         time.perf_counter() - begun,
     )
+
+
+def _is_sealed(folder: RunFolder) -> bool:
+    try:
+        manifest = read_manifest(folder.segments)
+    except SegmentError:
+        return False
+    return manifest is not None and manifest.settled
 
 
 def ingest(
@@ -86,7 +98,7 @@ def follow(
     chosen: Iterable[str] | None = None,
     *,
     least_bytes: int = LEAST_BYTES,
-    until: Callable[[float], bool] = lambda pause_s: bool(time.sleep(pause_s)),
+    until: Callable[[float], bool] | None = None,
 ) -> Iterator[Ingested]:
     """`ingest`, for ever: runs that go on are sealed in parts while they do.
 
@@ -94,7 +106,7 @@ def follow(
         root: the folder of all projects.
         chosen: projects; by default all, also those that come.
         least_bytes: leave runs with a smaller journal alone.
-        until: waits so many seconds; true ends it.
+        until: waits so many seconds; true ends it. By default it never ends.
     """
     names = None if chosen is None else list(chosen)
     live: dict[Path, RunReader] = {}
@@ -112,7 +124,9 @@ def follow(
             if reader.is_settled:
                 live.pop(folder.path).release()
                 looked_at[folder.path] = now
-        if until(_LOOK_S):
+        if until is None:
+            time.sleep(_LOOK_S)
+        elif until(_LOOK_S):
             return
 
 

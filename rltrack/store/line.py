@@ -14,27 +14,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol, TypeVar
 
 import numpy as np
 
 from rltrack.errors import SegmentError
+from rltrack.store.blocks import BLOCK_POINTS, FACTOR, Blocks, blocks_of, levels_of
 from rltrack.store.columns import OBJECT, Floats, Ints
 from rltrack.store.content import Content, StreamName
 from rltrack.store.definitions import ROW_AXES, RUNTIME, STEP
-from rltrack.store.overview import (
-    BLOCK_POINTS,
-    FACTOR,
-    Blocks,
-    Entry,
-    Overview,
-    blocks_of,
-    levels_of,
-)
-from rltrack.store.segments import Group, Part
 from rltrack.store.merge import is_ascending
+from rltrack.store.overview import Entry, Overview
 from rltrack.store.run import RunReader
+from rltrack.store.segments import Group, Part
 from rltrack.store.series import Series, seconds, series
+
+_Answer = TypeVar("_Answer")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,8 +44,10 @@ class Placed:
         """Blocks that follow each other."""
         if len(parts) == 1:
             return parts[0]
+        if not parts:
+            return _singles(Series(np.empty(0), np.empty(0)))
         return Placed(
-            np.concatenate([np.empty(0), *(part.x for part in parts)]),
+            np.concatenate([part.x for part in parts]),
             Blocks.concatenate([part.blocks for part in parts]),
         )
 
@@ -85,10 +82,12 @@ class Line:
 
     Args:
         pieces: in order; the last x of each is not greater than the first of the next.
+        again: asked for the same line from the journal, where a file of a piece is damaged.
     """
 
-    def __init__(self, pieces: Sequence[Piece]) -> None:
+    def __init__(self, pieces: Sequence[Piece], again: Callable[[SegmentError], Line]) -> None:
         self._pieces = pieces
+        self._again = again
         self.count = sum(piece.count for piece in pieces)
         self.first = pieces[0].first
         self.last = pieces[-1].last
@@ -97,27 +96,37 @@ class Line:
         """How many points have ``low <= x <= high``."""
         if low <= self.first and self.last <= high:
             return self.count
-        return sum(end - first for _, first, end in self._between(low, high))
+        return self._trusting(
+            lambda: sum(end - first for _, first, end in self._between(low, high))
+        )
 
     def points(self, low: float, high: float) -> Series:
         """The points with ``low <= x <= high``, each exactly."""
-        parts = [piece.points(first, end) for piece, first, end in self._between(low, high)]
-        if len(parts) == 1:
-            return parts[0]
-        return Series(
-            np.concatenate([np.empty(0), *(part.x for part in parts)]),
-            np.concatenate([np.empty(0), *(part.y for part in parts)]),
+        return self._trusting(
+            lambda: _chained(
+                [piece.points(first, end) for piece, first, end in self._between(low, high)]
+            )
         )
 
-    def blocks(self, level: int, low: float, high: float) -> Placed:
-        """The same points, in blocks of at most that level."""
-        return Placed.concatenate(
-            [
-                covered
-                for piece, first, end in self._between(low, high)
-                for covered in _covered(piece, level, first, end)
-            ]
+    def blocks(self, level: int | None, low: float, high: float) -> Placed:
+        """The same points, in blocks of at most that level; None for blocks of one point each."""
+        top = -1 if level is None else level
+        return self._trusting(
+            lambda: Placed.concatenate(
+                [
+                    covered
+                    for piece, first, end in self._between(low, high)
+                    for covered in _covered(piece, top, first, end)
+                ]
+            )
         )
+
+    def _trusting(self, read: Callable[[], _Answer]) -> _Answer:
+        try:
+            return read()
+        except SegmentError as damage:
+            self._pieces = self._again(damage)._pieces
+            return read()
 
     def _between(self, low: float, high: float) -> list[tuple[Piece, int, int]]:
         found = []
@@ -134,6 +143,16 @@ class Line:
     def nbytes(self) -> int:
         """Memory that is held."""
         return sum(piece.nbytes for piece in self._pieces)
+
+
+def _chained(parts: Sequence[Series]) -> Series:
+    """Points that follow each other."""
+    if len(parts) == 1:
+        return parts[0]
+    return Series(
+        np.concatenate([np.empty(0), *(part.x for part in parts)]),
+        np.concatenate([np.empty(0), *(part.y for part in parts)]),
+    )
 
 
 def _covered(piece: Piece, level: int, first: int, end: int) -> list[Placed]:
@@ -242,7 +261,7 @@ class SealedPiece:
 
     def place(self, x: float, *, behind: bool) -> int:
         """See `Piece`."""
-        side = "right" if behind else "left"
+        side: Literal["left", "right"] = "right" if behind else "left"
         first, end = 0, self.count
         for level in reversed(range(self.levels)):
             size = BLOCK_POINTS * FACTOR**level
@@ -264,12 +283,7 @@ class SealedPiece:
                 whole = self._points_of(at, part, group)
                 cut = slice(max(first - at, 0), end - at)
                 parts.append(Series(whole.x[cut], whole.y[cut]))
-        if len(parts) == 1:
-            return parts[0]
-        return Series(
-            np.concatenate([np.empty(0), *(part.x for part in parts)]),
-            np.concatenate([np.empty(0), *(part.y for part in parts)]),
-        )
+        return _chained(parts)
 
     def _placed_groups(self) -> list[tuple[int, Part, Group]]:
         if self._groups is None:
@@ -328,26 +342,32 @@ def _known_line(
 
 
 def _line(run: RunReader, content: Content, key: str, x: str, stream: StreamName) -> Line | None:
+    def again(damage: SegmentError) -> Line:
+        run.distrust(damage)
+        found = line(run, key, x, stream)
+        assert found is not None
+        return found
+
     pieces = _sealed_pieces(run, content, key, x, stream)
     if pieces is not None:
         late = _late(run, content, key, x, stream)
         if late is None:
-            return Line(pieces) if pieces else None
+            return Line(pieces, again) if pieces else None
         if is_ascending(late.x) and (not pieces or pieces[-1].last <= late.x[0]):
-            return Line([*pieces, MemoryPiece(late)])
+            return Line([*pieces, MemoryPiece(late)], again)
     found = series(run, key, x, stream)
-    return Line([MemoryPiece(found)]) if found is not None else None
+    return Line([MemoryPiece(found)], again) if found is not None else None
 
 
 def _sealed_pieces(
     run: RunReader, content: Content, key: str, x: str, stream: StreamName
 ) -> list[Piece] | None:
     """The sealed points of a metric; None where they have no order on the axis."""
+    if x not in ROW_AXES:
+        return None
     sealed = content.sealed.get(stream)
     if sealed is None or not sealed.rows:
         return []
-    if x not in ROW_AXES:
-        return None
     by_step = x == STEP
     axis = _axis(x, run.created_ns)
     found: list[Piece] = []

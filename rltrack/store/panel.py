@@ -7,10 +7,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from rltrack.store.blocks import pick_level
 from rltrack.store.definitions import STEP
+from rltrack.store.line import Line, line
 from rltrack.store.run import RunReader
-from rltrack.store.series import Series, series
-from rltrack.store.thin import Buckets, Grid, grid_of, thin
+from rltrack.store.thin import Buckets, Grid, even_grid, own_grid, thin, thin_blocks
 
 AUTO: Final = "auto"
 
@@ -50,26 +51,43 @@ def panel(
     """
     if x == AUTO:
         x = common_axis((run for run in runs.values() if run is not None), key)
-    whole: dict[str, Series] = {}
+    lines: dict[str, Line] = {}
     for run_id, run in runs.items():
-        found = series(run, key, x) if run is not None else None
+        found = line(run, key, x) if run is not None else None
         if found is not None:
-            whole[run_id] = found
+            lines[run_id] = found
     extent = None
-    if whole:
-        firsts, lasts = zip(*((s.x[0], s.x[-1]) for s in whole.values()), strict=True)
-        extent = float(min(firsts)), float(max(lasts))
+    if lines:
+        extent = min(one.first for one in lines.values()), max(one.last for one in lines.values())
     low, high = shown or extent or (0.0, 0.0)
-    visible = {run_id: found.between(low, high) for run_id, found in whole.items()}
-    grid = grid_of(list(visible.values()), low, high, buckets)
+    grid, thinned = _on_one_grid(lines, low, high, buckets)
     return Panel(
         key=key,
         x=x,
         grid=grid,
         extent=extent,
-        series={run_id: thin(found, grid) for run_id, found in visible.items()},
-        missing=tuple(run_id for run_id in runs if run_id not in whole),
+        series=thinned,
+        missing=tuple(run_id for run_id in runs if run_id not in lines),
     )
+
+
+def _on_one_grid(
+    lines: Mapping[str, Line], low: float, high: float, buckets: int
+) -> tuple[Grid, dict[str, Buckets]]:
+    counts = {run_id: one.count_between(low, high) for run_id, one in lines.items()}
+    if all(count <= buckets for count in counts.values()):
+        points = {run_id: one.points(low, high) for run_id, one in lines.items()}
+        grid = own_grid(list(points.values()), buckets)
+        if grid is not None:
+            return grid, {run_id: thin(found, grid) for run_id, found in points.items()}
+    placed = {
+        run_id: one.blocks(pick_level(counts[run_id], buckets), low, high)
+        for run_id, one in lines.items()
+    }
+    grid = even_grid([found.x for found in placed.values()], low, high, buckets)
+    return grid, {
+        run_id: thin_blocks(found.x, found.blocks, grid) for run_id, found in placed.items()
+    }
 
 
 def common_axis(runs: Iterable[RunReader], key: str) -> str:

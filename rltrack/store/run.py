@@ -424,12 +424,21 @@ class RunReader:
             try:
                 answer = question(self._content)
             except SegmentError as damage:
-                tell_damage(damage)
-                self._from_journal()
+                self.distrust(damage)
                 answer = question(self._content)
             if self._settled:
                 self._held_bytes = self._content.nbytes
             return answer
+
+    def distrust(self, damage: SegmentError) -> None:
+        """Read all again from the journal, since something that is sealed cannot be read."""
+        with self.lock:
+            tell_damage(damage)
+            settled = self._settled
+            self._begin_again(use_segments=False)
+            self._poll(final=settled)
+            if settled:
+                self._content.close()
 
     # -- memory ----------------------------------------------------------------------------
 
@@ -455,14 +464,6 @@ class RunReader:
         self._poll(final=True)
         self._held_bytes = self._content.nbytes
         self._content.close()
-
-    def _from_journal(self) -> None:
-        """Read all again, and nothing of what is sealed."""
-        settled = self._settled
-        self._begin_again(use_segments=False)
-        self._poll(final=settled)
-        if settled:
-            self._content.close()
 
 
 def _known_state(state: str) -> State:

@@ -25,6 +25,7 @@ import numpy as np
 from rltrack.errors import SegmentError
 from rltrack.journal.reader import Entry
 from rltrack.store.aggregate import Aggregator, aggregate
+from rltrack.store.blocks import BlockBuilder
 from rltrack.store.columns import OBJECT, Ints
 from rltrack.store.content import FILE_NAMES, STREAMS, Content, StreamName
 from rltrack.store.entries import write_entries
@@ -38,7 +39,7 @@ from rltrack.store.manifest import (
     touch,
     write_manifest,
 )
-from rltrack.store.overview import OverviewBuilder, OverviewWriter
+from rltrack.store.overview import OverviewWriter
 from rltrack.store.segments import KeyPoints, Part, write_part
 from rltrack.store.stream import Points
 
@@ -246,7 +247,7 @@ class _Sealing:
             if not len(row):
                 continue
             step, time_ns = rows.step[row], rows.time_ns[row]
-            builder = OverviewBuilder()
+            builder = BlockBuilder()
             builder.add(step, time_ns, values)
             writer.add(name, key, builder, aggregate=aggregate(step, values), kinds=_mask(points))
 
@@ -258,7 +259,7 @@ class _Sealing:
         ]
         times = _RowTimes(parts)
         for key in parts[-1].keys() if parts else []:
-            builder, summed, kinds = OverviewBuilder(), Aggregator(), 0
+            builder, summed, kinds = BlockBuilder(), Aggregator(), 0
             for part in parts:
                 for chunk in part.chunks(key):
                     step, row, values = chunk.step, chunk.row, None

@@ -1,6 +1,7 @@
 """Many points to few buckets, of which each keeps what a pixel must not lose.
 
-All series of a chart share one grid. Where every run has at most one point at each x, and no
+A series is given as its points, or as blocks of points (see `line.py`), of which each goes whole
+into the bucket of its first point. All series of a chart share one grid. Where every run has at most one point at each x, and no
 more x occur than buckets were asked for, the grid is these x and nothing is lost. Otherwise
 it is of equal buckets, whose width is a round number and whose edges are multiples of it: so
 while a run grows, a bucket that is full keeps its points, and the picture does not tremble.
@@ -18,7 +19,8 @@ from typing import Final
 
 import numpy as np
 
-from rltrack.store.columns import Floats, Ints
+from rltrack.store.blocks import Blocks, blocks_of, joined
+from rltrack.store.columns import Floats
 from rltrack.store.series import Series
 
 MIN_BUCKETS: Final = 2
@@ -59,25 +61,28 @@ class Grid:
         return self.width == 0.0
 
 
-def grid_of(shown: Sequence[Series], low: float, high: float, buckets: int) -> Grid:
-    """The grid for some series.
+def own_grid(shown: Sequence[Series], buckets: int) -> Grid | None:
+    """The grid of every x that occurs, if these are few, and no series has two points at one."""
+    exact = _own_places(shown, buckets)
+    return None if exact is None else Grid(exact, exact, 0.0)
+
+
+def even_grid(places: Sequence[Floats], low: float, high: float, buckets: int) -> Grid:
+    """The grid of equal buckets.
 
     Args:
-        shown: series of which each point lies in [low, high].
+        places: where the points or blocks of each series stand, ascending in [low, high].
         low: where the chart begins, in units of x.
         high: where it ends.
         buckets: how many there may be at most; 2 or more.
     """
-    exact = _own_places(shown, buckets)
-    if exact is not None:
-        return Grid(exact, exact, 0.0)
     width = _round_width(low, high, buckets)
     first, last = math.floor(low / width), math.floor(high / width)
     lower: Floats = (first + np.arange(last - first + 1, dtype=np.float64)) * width
     used = np.zeros(len(lower), np.bool_)
-    for series in shown:
-        starts = np.searchsorted(series.x, lower[1:], side="left")
-        used |= np.diff(starts, prepend=0, append=len(series.x)) > 0
+    for x in places:
+        starts = np.searchsorted(x, lower[1:], side="left")
+        used |= np.diff(starts, prepend=0, append=len(x)) > 0
     # Empty buckets are left out; the point before the next `lower` still falls to the left.
     lower = lower[used]
     middle: Floats = np.clip(lower + width / 2, low, high)
@@ -110,49 +115,31 @@ def _round_width(low: float, high: float, buckets: int) -> float:
     raise AssertionError("two buckets hold every range")
 
 
-def thin(series: Series, grid: Grid) -> Buckets:
-    """Put a series onto a grid that was made for it, among others."""
+def thin(points: Series, grid: Grid) -> Buckets:
+    """Put points onto a grid that was made for them, among others."""
+    nowhere = np.zeros(len(points.x), np.int64)
+    return thin_blocks(points.x, blocks_of(nowhere, nowhere, points.y, size=1), grid)
+
+
+def thin_blocks(x: Floats, blocks: Blocks, grid: Grid) -> Buckets:
+    """Put blocks onto a grid that was made for them, among others.
+
+    Args:
+        x: where each block stands; ascending.
+        blocks: each goes whole into one bucket.
+        grid: of all series of the chart.
+    """
     length = len(grid.x)
-    starts = np.searchsorted(series.x, grid.lower, side="left")
+    starts = np.searchsorted(x, grid.lower, side="left")
     if length:
         starts[0] = 0
-    count = np.diff(starts, append=len(series.x))
-    used = np.flatnonzero(count)
-    begin = starts[used]
-    nan, pos_inf, neg_inf = (np.zeros(length) for _ in range(3))
+    used = np.flatnonzero(np.diff(starts, append=len(x)))
+    count, nan, pos_inf, neg_inf = (np.zeros(length) for _ in range(4))
     low, high, mean, last = (np.full(length, np.nan) for _ in range(4))
     if len(used):
-        y = series.y
-        last[used] = y[begin + count[used] - 1]
-        finite = np.isfinite(y)
-        finite_count = count[used]
-        if finite.all():
-            least = greatest = y
-        else:
-            nan[used] = _counted(np.isnan(y), begin)
-            pos_inf[used] = _counted(y == np.inf, begin)
-            neg_inf[used] = _counted(y == -np.inf, begin)
-            finite_count = _counted(finite, begin)
-            least, greatest = np.where(finite, y, np.inf), np.where(finite, y, -np.inf)
-            y = np.where(finite, y, 0.0)
-        some = finite_count > 0
-        low[used[some]] = np.minimum.reduceat(least, begin)[some]
-        high[used[some]] = np.maximum.reduceat(greatest, begin)[some]
-        middle = _means(y, begin, count[used], finite_count)[some]
-        # Rounding may put the mean of equal values beside them.
-        mean[used[some]] = np.clip(middle, low[used[some]], high[used[some]])
-    return Buckets(count.astype(np.float64), nan, pos_inf, neg_inf, low, high, mean, last)
-
-
-def _means(y: Floats, begin: Ints, count: Ints, finite_count: Ints) -> Floats:
-    """The mean of each bucket; `y` is 0 where it is not finite."""
-    parts = np.maximum(finite_count, 1)
-    with np.errstate(over="ignore", invalid="ignore"):
-        means = np.add.reduceat(y, begin) / parts
-        if not np.isfinite(means).all():  # a sum may be beyond the largest float, a mean never
-            means = np.add.reduceat(y / np.repeat(parts, count), begin)
-    return means
-
-
-def _counted(found: np.ndarray[tuple[int], np.dtype[np.bool_]], begin: Ints) -> Ints:
-    return np.add.reduceat(found.astype(np.int64), begin)
+        found = joined(blocks, starts[used])
+        count[used], nan[used] = found.count, found.nan
+        pos_inf[used], neg_inf[used] = found.pos_inf, found.neg_inf
+        low[used], high[used] = found.min, found.max
+        mean[used], last[used] = found.mean, found.last
+    return Buckets(count, nan, pos_inf, neg_inf, low, high, mean, last)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import shutil
@@ -20,13 +21,15 @@ from hypothesis import strategies as st
 
 import rltrack
 from rltrack.folder import RunFolder
-from rltrack.store import seal as seal_module
+from rltrack.server.frame import encode_panels
 from rltrack.store.columns import OBJECT
 from rltrack.store.history import table
 from rltrack.store.manifest import MANIFEST, lease
+from rltrack.store.panel import panel
 from rltrack.store.run import RunReader
 
 NAN = math.nan
+ROWS = 700
 
 
 def answers(reader: RunReader) -> str:
@@ -42,7 +45,13 @@ def answers(reader: RunReader) -> str:
         assert found is not None
         bits = np.where(found.kinds == OBJECT, 0, found.bits)
         points.append((key, found.row.tolist(), bits.tolist(), found.kinds.tolist()))
-    return repr((digest, whole, system, keys, points, reader.metadata(), reader.notes()))
+    charts = [
+        encode_panels([panel({"r": reader}, key, x=x, buckets=2, shown=shown)])
+        for key in keys
+        for x in ("_step", "_timestamp", "global_step")
+        for shown in (None, (10.0, 600.0))
+    ]
+    return repr((digest, whole, system, keys, points, reader.metadata(), reader.notes(), charts))
 
 
 def folder_of(run: rltrack.Run) -> RunFolder:
@@ -59,7 +68,7 @@ def sealed(folder: RunFolder) -> RunReader:
 def mixed_run(**arguments: Any) -> rltrack.Run:
     """A run with everything that rows can hold."""
     run = rltrack.init(project="p", config={"lr": 0.1}, **arguments)
-    for step in range(300):
+    for step in range(ROWS):
         run.log({"loss": 1 / (step + 1), "count": step, "done": step % 7 == 0})
         if step % 3 == 0:
             run.log({"sparse": -0.0 if step % 2 else NAN}, step=step)
@@ -97,7 +106,7 @@ def test_a_sealed_run_is_read_without_its_journal_being_replayed(root: Path) -> 
         data[200:300] = bytes(100)
         file.write_bytes(data)
 
-    assert len(table(RunReader(folder), ["loss"]).dicts()) == 300
+    assert len(table(RunReader(folder), ["loss"]).dicts()) == ROWS
 
 
 values = st.one_of(
@@ -246,7 +255,7 @@ def test_nobody_seals_while_another_holds_the_lease(root: Path) -> None:
         assert RunReader(folder).seal() is False
     process = start_sealer(folder.path)
     (folder.segments / ".lease").write_text(
-        '{"host": "%s", "pid": %d, "process": "gone"}' % (os.uname().nodename, process.pid)
+        json.dumps({"host": os.uname().nodename, "pid": process.pid, "process": "gone"})
     )
     process.kill()
     process.communicate()
@@ -328,12 +337,14 @@ def test_a_run_that_is_resumed_goes_on_behind_its_segments(root: Path) -> None:
     folder = folder_of(run)
     reader = sealed(folder)
     before = reader.digest().row_count
-    write_in_another_process(folder, 400, {"loss": 7.0})
+    write_in_another_process(folder, ROWS + 100, {"loss": 7.0})
 
     again = RunReader(folder)
     assert again.digest().row_count == before + 1
     assert again.digest().summary["loss"] == 7.0
     assert table(again, ["loss"]).dicts()[-1]["loss"] == 7.0
+    again.seal()
+    assert again.is_sealed
     plain = answers(RunReader(folder))
     shutil.rmtree(folder.segments)
     assert answers(RunReader(folder)) == plain
