@@ -20,7 +20,9 @@ def add_to(commands: Commands) -> None:
         "write the columns of runs that have ended, so that charts of long ones open at once",
         prints_json=True,
     )
-    compact.add_argument("project", nargs="*", help="projects (default: all), or project/id of runs")
+    compact.add_argument(
+        "project", nargs="*", help="projects (default: all), or project/id of runs"
+    )
     compact.add_argument(
         "--all", action="store_true", help="also runs so small that it makes no difference"
     )

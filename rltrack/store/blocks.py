@@ -8,7 +8,7 @@ however they were cut into pieces on the way.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -31,9 +31,8 @@ class Blocks:
     """Of the first point, like `time_ns`."""
     time_ns: Ints
     count: Ints
-    nan: Ints
-    pos_inf: Ints
-    neg_inf: Ints
+    odd: Ints | None
+    """How many of these points are NaN, +Inf and -Inf: shape (3, blocks). None: not one is."""
     min: Floats
     """Of the finite values, like `max` and `mean`; NaN where there is none."""
     max: Floats
@@ -47,21 +46,46 @@ class Blocks:
     @property
     def finite(self) -> Ints:
         """Points of each block that are finite."""
-        return self.count - self.nan - self.pos_inf - self.neg_inf
+        return self.count if self.odd is None else self.count - self.odd.sum(axis=0)
 
     def slice(self, first: int, end: int) -> Blocks:
         """Some of the blocks."""
-        return Blocks(*(getattr(self, name)[first:end] for name in COLUMNS))
+        return Blocks(
+            self.step[first:end],
+            self.time_ns[first:end],
+            self.count[first:end],
+            None if self.odd is None else self.odd[:, first:end],
+            self.min[first:end],
+            self.max[first:end],
+            self.mean[first:end],
+            self.last[first:end],
+        )
 
     @staticmethod
     def concatenate(parts: Sequence[Blocks]) -> Blocks:
         """Blocks that follow each other; at least one part."""
         if len(parts) == 1:
             return parts[0]
-        return Blocks(*(np.concatenate([getattr(p, name) for p in parts]) for name in COLUMNS))
-
-
-COLUMNS: Final = tuple(field.name for field in fields(Blocks))
+        odd = None
+        if any(part.odd is not None for part in parts):
+            nothing = [np.zeros((3, len(part)), np.int64) for part in parts]
+            odd = np.concatenate(
+                [
+                    none if part.odd is None else part.odd
+                    for part, none in zip(parts, nothing, strict=True)
+                ],
+                axis=1,
+            )
+        return Blocks(
+            np.concatenate([part.step for part in parts]),
+            np.concatenate([part.time_ns for part in parts]),
+            np.concatenate([part.count for part in parts]),
+            odd,
+            np.concatenate([part.min for part in parts]),
+            np.concatenate([part.max for part in parts]),
+            np.concatenate([part.mean for part in parts]),
+            np.concatenate([part.last for part in parts]),
+        )
 
 
 def block_count(points: int, level: int) -> int:
@@ -114,28 +138,27 @@ def _singles(step: Ints, time_ns: Ints, values: Floats) -> Blocks:
     finite = np.isfinite(values)
     ones = np.ones(len(values), np.int64)
     if finite.all():
-        nothing = np.zeros(len(values), np.int64)
-        return Blocks(
-            step, time_ns, ones, nothing, nothing, nothing, values, values, values, values
-        )
-    nan = np.isnan(values).astype(np.int64)
+        return Blocks(step, time_ns, ones, None, values, values, values, values)
     known = np.where(finite, values, np.nan)
-    pos_inf, neg_inf = (values == np.inf).astype(np.int64), (values == -np.inf).astype(np.int64)
-    return Blocks(step, time_ns, ones, nan, pos_inf, neg_inf, known, known, known, values)
+    return Blocks(step, time_ns, ones, _odd(values), known, known, known, values)
+
+
+def _odd(values: Floats) -> Ints:
+    """Which values are NaN, +Inf, -Inf."""
+    return np.array([np.isnan(values), values == np.inf, values == -np.inf]).astype(np.int64)
 
 
 def _whole_blocks(step: Ints, time_ns: Ints, values: Floats, size: int) -> Blocks:
     table = values.reshape(-1, size)
-    rows = len(table)
-    nan, pos_inf, neg_inf = (np.zeros(rows, np.int64) for _ in range(3))
+    odd = None
     with np.errstate(over="ignore", invalid="ignore"):
         least, greatest, mean = table.min(axis=1), table.max(axis=1), table.mean(axis=1)
         # The mean is not finite where a value is not, or where the sum is beyond the largest float.
         for row in np.flatnonzero(~np.isfinite(mean)).tolist():
-            some = table[row]
-            nan[row], pos_inf[row] = np.isnan(some).sum(), (some == np.inf).sum()
-            neg_inf[row] = (some == -np.inf).sum()
-            some = some[np.isfinite(some)]
+            some = table[row][np.isfinite(table[row])]
+            if len(some) < size:
+                odd = np.zeros((3, len(table)), np.int64) if odd is None else odd
+                odd[:, row] = _odd(table[row]).sum(axis=1)
             if len(some):
                 least[row], greatest[row] = some.min(), some.max()
                 mean[row] = (some / len(some)).sum()
@@ -143,10 +166,9 @@ def _whole_blocks(step: Ints, time_ns: Ints, values: Floats, size: int) -> Block
                 least[row] = greatest[row] = mean[row] = np.nan
     # Rounding may put the mean of equal values beside them.
     mean = np.clip(mean, least, greatest)
-    counts = np.full(rows, size, np.int64)
-    last = table[:, -1].copy()
+    counts = np.full(len(table), size, np.int64)
     return Blocks(
-        step.copy(), time_ns.copy(), counts, nan, pos_inf, neg_inf, least, greatest, mean, last
+        step.copy(), time_ns.copy(), counts, odd, least, greatest, mean, table[:, -1].copy()
     )
 
 
@@ -163,30 +185,30 @@ def joined(blocks: Blocks, begin: Ints) -> Blocks:
         blocks: at least one.
         begin: which of them are the first of those that become one; ascending, from 0 on.
     """
-    end = np.append(begin[1:], len(blocks))
-    count, nan, pos_inf, neg_inf = (
-        np.add.reduceat(column, begin)
-        for column in (blocks.count, blocks.nan, blocks.pos_inf, blocks.neg_inf)
-    )
+    end = np.empty_like(begin)
+    end[:-1], end[-1] = begin[1:], len(blocks)
+    count = np.add.reduceat(blocks.count, begin)
+    odd = None if blocks.odd is None else np.add.reduceat(blocks.odd, begin, axis=1)
     finite = blocks.finite
-    total = np.add.reduceat(finite, begin)
-    with np.errstate(invalid="ignore"):
-        least = np.fmin.reduceat(blocks.min, begin)
-        greatest = np.fmax.reduceat(blocks.max, begin)
-    # Weighted before they are added, for the sum of means may be beyond the largest float.
-    weights = finite / np.repeat(np.maximum(total, 1), end - begin)
-    mean = np.add.reduceat(np.where(finite > 0, blocks.mean * weights, 0.0), begin)
-    mean = np.where(total > 0, np.clip(mean, least, greatest), np.nan)
+    total = count if odd is None else np.add.reduceat(finite, begin)
+    least = np.fmin.reduceat(blocks.min, begin)
+    greatest = np.fmax.reduceat(blocks.max, begin)
+    known = blocks.mean if odd is None else np.where(finite > 0, blocks.mean, 0.0)
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean = np.add.reduceat(known * finite, begin) / total
+        if odd is not None or not np.isfinite(mean).all():
+            # Weighted before they are added, where a sum is beyond the largest float.
+            weights = finite / np.repeat(np.maximum(total, 1), end - begin)
+            weighted = np.add.reduceat(known * weights, begin)
+            mean = np.where(np.isfinite(mean), mean, np.where(total > 0, weighted, np.nan))
     return Blocks(
         blocks.step[begin],
         blocks.time_ns[begin],
         count,
-        nan,
-        pos_inf,
-        neg_inf,
+        odd,
         least,
         greatest,
-        mean,
+        np.clip(mean, least, greatest),
         blocks.last[end - 1],
     )
 

@@ -11,7 +11,9 @@ does makes all of the content come from the journal again, in memory: `is_broken
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -100,14 +102,13 @@ class Content:
             manifest = read_manifest(self.folder.segments)
             if manifest is None or manifest.created_ns != self.created_ns:
                 return None
+            there = _sizes(self.folder.segments)
             for name, size in manifest.files.items():
-                path = self.folder.segments / name
-                try:
-                    found = path.stat().st_size
-                except OSError as cause:
-                    raise SegmentError(f"{path} is missing: {cause}") from cause
-                if found != size:
-                    raise SegmentError(f"{path} has {found} bytes, and not {size}")
+                if there.get(name) != size:
+                    found = (
+                        f"has {there[name]} bytes, and not {size}" if name in there else "is gone"
+                    )
+                    raise SegmentError(f"{self.folder.segments / name} {found}")
             if JournalReader(self.folder.journal, manifest.journal).missing_writers():
                 return None  # the journal is the truth, also of what is gone
             # Looked through before anything is taken from it.
@@ -327,6 +328,15 @@ class Content:
     def close(self) -> None:
         """Close the journal's files; the next poll opens them again."""
         self.journal.close()
+
+
+def _sizes(folder: Path) -> dict[str, int]:
+    """Names and sizes of the files of a folder."""
+    try:
+        with os.scandir(folder) as entries:
+            return {entry.name: entry.stat().st_size for entry in entries}
+    except OSError as cause:
+        raise SegmentError(f"{folder} cannot be read: {cause}") from cause
 
 
 class _Sum:

@@ -313,7 +313,7 @@ class SealedPiece:
     @property
     def nbytes(self) -> int:
         """See `Piece`."""
-        blocks = sum(len(placed.x) for placed in self._whole.values()) * 88
+        blocks = sum(len(placed.x) for placed in self._whole.values()) * 72
         return blocks + sum(read.x.nbytes + read.y.nbytes for read in self._read.values())
 
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -141,8 +140,11 @@ class OverviewWriter:
         for level, blocks in enumerate(levels):
             layout = _layout(finite, level)
             records = np.empty(len(blocks), layout)
-            for name in layout.names or ():
+            for name in _FINITE.names or ():
                 records[name] = getattr(blocks, name)
+            if not finite:
+                odd = np.zeros((3, len(blocks))) if blocks.odd is None else blocks.odd
+                records["nan"], records["pos_inf"], records["neg_inf"] = odd
             data = records.tobytes()
             size = _CHECKED_BLOCKS * layout.itemsize
             sums = [crc32(data[at : at + size]) for at in range(0, len(data), size)]
@@ -315,15 +317,14 @@ def _blocks(records: Any, points: int, level: int, first: int) -> Blocks:
     if len(records):
         last = first + len(records) - 1
         count[-1] = min(size, points - last * size)
-    names: Sequence[str] = records.dtype.names
-    nothing = np.zeros(len(records), np.int64)
+    odd = None
+    if records.dtype != _FINITE:
+        odd = np.array([records["nan"], records["pos_inf"], records["neg_inf"]]).astype(np.int64)
     return Blocks(
         step=np.ascontiguousarray(records["step"]),
         time_ns=np.ascontiguousarray(records["time_ns"]),
         count=count,
-        nan=records["nan"].astype(np.int64) if "nan" in names else nothing,
-        pos_inf=records["pos_inf"].astype(np.int64) if "nan" in names else nothing,
-        neg_inf=records["neg_inf"].astype(np.int64) if "nan" in names else nothing,
+        odd=odd,
         min=np.ascontiguousarray(records["min"]),
         max=np.ascontiguousarray(records["max"]),
         mean=np.ascontiguousarray(records["mean"]),

@@ -20,7 +20,7 @@ from typing import Final
 import numpy as np
 
 from rltrack.store.blocks import Blocks, blocks_of, joined
-from rltrack.store.columns import Floats
+from rltrack.store.columns import Floats, Ints
 from rltrack.store.series import Series
 
 MIN_BUCKETS: Final = 2
@@ -81,8 +81,9 @@ def even_grid(places: Sequence[Floats], low: float, high: float, buckets: int) -
     lower: Floats = (first + np.arange(last - first + 1, dtype=np.float64)) * width
     used = np.zeros(len(lower), np.bool_)
     for x in places:
-        starts = np.searchsorted(x, lower[1:], side="left")
-        used |= np.diff(starts, prepend=0, append=len(x)) > 0
+        starts = np.searchsorted(x, lower, side="left")
+        starts[0] = 0
+        used |= _lengths(starts, len(x)) > 0
     # Empty buckets are left out; the point before the next `lower` still falls to the left.
     lower = lower[used]
     middle: Floats = np.clip(lower + width / 2, low, high)
@@ -133,13 +134,22 @@ def thin_blocks(x: Floats, blocks: Blocks, grid: Grid) -> Buckets:
     starts = np.searchsorted(x, grid.lower, side="left")
     if length:
         starts[0] = 0
-    used = np.flatnonzero(np.diff(starts, append=len(x)))
-    count, nan, pos_inf, neg_inf = (np.zeros(length) for _ in range(4))
-    low, high, mean, last = (np.full(length, np.nan) for _ in range(4))
+    used = np.flatnonzero(_lengths(starts, len(x)))
+    count, nan, pos_inf, neg_inf = np.zeros((4, length))
+    low, high, mean, last = np.full((4, length), np.nan)
     if len(used):
         found = joined(blocks, starts[used])
-        count[used], nan[used] = found.count, found.nan
-        pos_inf[used], neg_inf[used] = found.pos_inf, found.neg_inf
+        count[used] = found.count
+        if found.odd is not None:
+            nan[used], pos_inf[used], neg_inf[used] = found.odd
         low[used], high[used] = found.min, found.max
         mean[used], last[used] = found.mean, found.last
     return Buckets(count, nan, pos_inf, neg_inf, low, high, mean, last)
+
+
+def _lengths(starts: Ints, end: int) -> Ints:
+    """From each start to the next, and of the last to the end."""
+    found = np.empty_like(starts)
+    found[:-1] = starts[1:] - starts[:-1]
+    found[-1:] = end - starts[-1:]
+    return found
