@@ -135,10 +135,6 @@ class JournalReader:
         for writer in self._writers.values():
             writer.close()
 
-    def missing_writers(self) -> set[str]:
-        """Writers that were read, and of which no segment is left."""
-        return self._writers.keys() - self._segments().keys()
-
     @overload
     def poll(self, *, final: bool = False) -> Iterator[Item]: ...
     @overload

@@ -20,7 +20,7 @@ import numpy as np
 
 from rltrack.errors import SegmentError
 from rltrack.folder import RunFolder
-from rltrack.journal.reader import Damage, Entry, JournalReader, Pause, RowBlock
+from rltrack.journal.reader import SUFFIX, Damage, Entry, JournalReader, Pause, RowBlock
 from rltrack.journal.records import Json, Row, WriterOpened
 from rltrack.store.aggregate import Aggregate, Aggregator, merged
 from rltrack.store.columns import OBJECT, Column
@@ -73,6 +73,7 @@ class Content:
         self.is_full = False
         """Whether the last poll stopped for its `most_values`, before the end."""
         self._kept: list[Entry] = []
+        self._files: list[str] = []
         self._overviews: list[Overview] | None = None
         self._joined: dict[tuple[StreamName, str], tuple[int, Points]] = {}
         self._joined_rows: dict[StreamName, tuple[int, Merged]] = {}
@@ -109,7 +110,8 @@ class Content:
                         f"has {there[name]} bytes, and not {size}" if name in there else "is gone"
                     )
                     raise SegmentError(f"{self.folder.segments / name} {found}")
-            if JournalReader(self.folder.journal, manifest.journal).missing_writers():
+            self._files = journal_files(self.folder.journal)
+            if not set(manifest.journal_files) <= set(self._files):
                 return None  # the journal is the truth, also of what is gone
             # Looked through before anything is taken from it.
             self._read_back(manifest)
@@ -129,6 +131,16 @@ class Content:
             self._take(entry)
 
     # -- reading the journal -----------------------------------------------------------------
+
+    @property
+    def is_all_sealed(self) -> bool:
+        """Whether segments hold all that the journal had when they were made, and no file came."""
+        manifest = self.manifest
+        return manifest is not None and manifest.settled and self._files == manifest.journal_files
+
+    def look_again(self) -> None:
+        """See which files the journal has by now."""
+        self._files = journal_files(self.folder.journal)
 
     def poll(self, *, final: bool, most_values: int | None = None) -> bool:
         """Take what is new in the journal; whether anything is.
@@ -328,6 +340,16 @@ class Content:
     def close(self) -> None:
         """Close the journal's files; the next poll opens them again."""
         self.journal.close()
+
+
+def journal_files(folder: Path) -> list[str]:
+    """The names of a journal's segments, sorted; empty where there is none."""
+    try:
+        return sorted(name for name in os.listdir(folder) if name.endswith(SUFFIX))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as cause:
+        raise SegmentError(f"{folder} cannot be read: {cause}") from cause
 
 
 def _sizes(folder: Path) -> dict[str, int]:

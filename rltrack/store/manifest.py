@@ -58,6 +58,8 @@ class Manifest:
     """Whether all of the run is sealed, and its overview is of one piece."""
     journal: dict[str, Any]
     """Where the journal's reader was: `JournalReader.state`."""
+    journal_files: list[str]
+    """The journal's segments at that time, sorted."""
     clocks: dict[str, int]
     """The greatest time of each writer."""
     streams: dict[str, StreamState]

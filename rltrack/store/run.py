@@ -157,6 +157,7 @@ class RunReader:
                 return False
             if self._settled and (self._facts is None or self._facts.state != "running"):
                 self._digest = None  # its process wrote how it ended after it said so
+                self._content.look_again()
                 if self._poll(final=True):  # or somebody gave it another name
                     self._content.close()
                 self.revision += 1
@@ -207,6 +208,8 @@ class RunReader:
 
     def _poll(self, *, final: bool) -> bool:
         """Take what is new in the journal; whether anything is."""
+        if self._content.is_all_sealed and self._facts and self._facts.state != "running":
+            return False  # its process said that it is done, and nobody else began to write
         most = PART_VALUES if self._may_seal else None
         changed = False
         while True:

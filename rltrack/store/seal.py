@@ -27,7 +27,7 @@ from rltrack.journal.reader import Entry
 from rltrack.store.aggregate import Aggregator, aggregate
 from rltrack.store.blocks import BlockBuilder
 from rltrack.store.columns import OBJECT, Ints
-from rltrack.store.content import FILE_NAMES, STREAMS, Content, StreamName
+from rltrack.store.content import FILE_NAMES, STREAMS, Content, StreamName, journal_files
 from rltrack.store.entries import write_entries
 from rltrack.store.manifest import (
     Manifest,
@@ -148,6 +148,7 @@ class _Sealing:
                 created_ns=self._content.created_ns,
                 settled=self._final,
                 journal=self._content.journal.state(),
+                journal_files=journal_files(self._content.folder.journal),
                 clocks=self._content.feed.clocks_ns,
                 streams=self._states,
                 overviews=overviews,

@@ -206,23 +206,31 @@ def many_clients(root: Path, runs: list[str], clients: int = 8, asks: int = 10) 
     """The same chart, from the real server, for several clients at once."""
     import httpx
 
-    from rltrack.server.run import Background
-
     body = {"panels": [{"key": "eval/metric_0", "runs": runs, "buckets": 300, "x": "_step"}]}
     times: list[float] = []
-    with Background(root) as server:
-        url = f"{server.url}/api/projects/bench/series"
+    serve = "import sys; from pathlib import Path; from rltrack.server.run import serve\n"
+    serve += (
+        "serve(Path(sys.argv[1]), '127.0.0.1', 0, on_started=lambda url: print(url, flush=True))"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", serve, str(root)], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    url = f"{process.stdout.readline().strip()}/api/projects/bench/series"
 
-        def client() -> None:
-            with httpx.Client(timeout=60) as session:
-                for _ in range(asks):
-                    times.append(timed(lambda: session.post(url, json=body).raise_for_status()))
+    def client() -> None:
+        with httpx.Client(timeout=60) as session:
+            times.extend(
+                timed(lambda: session.post(url, json=body).raise_for_status()) for _ in range(asks)
+            )
 
-        threads = [threading.Thread(target=client) for _ in range(clients)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+    threads = [threading.Thread(target=client) for _ in range(clients)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    process.terminate()
+    process.wait()
     tell(f"  p50 with {clients} clients at once", f"{statistics.median(times):.1f} ms", "<= 100 ms")
 
 
@@ -231,7 +239,7 @@ def many_clients(root: Path, runs: list[str], clients: int = 8, asks: int = 10) 
 
 def history_task(root: str, run: str, key: str) -> dict[str, Any]:
     """A DataFrame of one metric; milliseconds, in a process that has read nothing yet."""
-    import pandas  # noqa: F401
+    import pandas as pd  # noqa: F401
     import pyarrow.parquet  # noqa: F401
 
     api = rltrack.Api(root)
@@ -302,10 +310,10 @@ def trackio_task(count: str) -> dict[str, Any]:
         SQLiteStorage.bulk_log("p", "r", [{"loss": 1 / (step + 1)} for step in steps], steps)
 
         def read() -> None:
-            import pandas
+            import pandas as pd
 
             logs = SQLiteStorage.get_logs("p", "r")
-            assert len(pandas.DataFrame(logs)) == int(count)
+            assert len(pd.DataFrame(logs)) == int(count)
 
         return {"ms": timed(read)}
 
