@@ -11,16 +11,17 @@ from typing import Any
 import pytest
 
 import rltrack
+from rltrack.api import Run as ReadRun
 
 #: By tag, each value with its step, in the order of steps.
 Series = dict[str, list[tuple[int, Any]]]
 
 
 @pytest.fixture
-def series() -> Callable[[rltrack.Run], Series]:
+def series() -> Callable[[rltrack.Run | ReadRun], Series]:
     """Reads a run's values, by key; those of one step are in the order of logging."""
 
-    def read(run: rltrack.Run) -> Series:
+    def read(run: rltrack.Run | ReadRun) -> Series:
         assert run.folder is not None
         rows = rltrack.Api(run.folder.parent.parent).run(run.path).history(pandas=False)
         found: Series = defaultdict(list)

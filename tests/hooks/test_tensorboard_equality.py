@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,7 +15,7 @@ import pytest
 import rltrack
 
 Series = dict[str, list[tuple[int, Any]]]
-Read = Callable[[rltrack.Run], Series]
+Read = Callable[[Any], Series]
 ReadEvents = Callable[[Path], Series]
 
 pytestmark = pytest.mark.filterwarnings(
@@ -100,6 +102,28 @@ def test_a_single_file_script_in_cleanrls_shape(
     assert len(ours["charts/episodic_return"]) == 160
     same(as_float32(numbers(ours)), theirs)
     assert ours["hyperparameters"] == [(0, "|param|value|\n|-|-|\n|seed|1|")]
+
+
+def test_the_example_of_a_single_file(
+    root: Path, tmp_path: Path, series: Read, event_scalars: ReadEvents
+) -> None:
+    """A training from its first to its last step, in a process of its own."""
+    example = Path(__file__).parents[2] / "examples" / "single_file_ppo.py"
+    work = tmp_path / "work"
+    work.mkdir()
+    subprocess.run(
+        [sys.executable, str(example), "--total-timesteps", "4096"],
+        cwd=work,
+        check=True,
+        capture_output=True,
+    )
+    (run,) = rltrack.Api(root).runs("cleanrl")
+    (folder,) = (work / "runs").iterdir()
+
+    ours, theirs = series(run), event_scalars(folder)
+    assert theirs.keys() >= {"charts/episodic_return", "losses/value_loss", "charts/SPS"}
+    same(as_float32(numbers(ours)), theirs)
+    assert run.config["learning_rate"] == 1e-3
 
 
 def test_tensorboardx(
