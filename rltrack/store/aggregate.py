@@ -128,7 +128,7 @@ def _of_chunk(step: Ints, values: Floats) -> Aggregate:
 def _mean(values: Floats) -> float:
     if not len(values):
         return float("nan")
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         mean = float(values.mean())
         # A sum may be beyond the largest float, a mean never is.
         return mean if np.isfinite(mean) else float((values / len(values)).sum())

@@ -303,7 +303,7 @@ class SealedPiece:
             chunk = part.read([group])
             times = np.empty(0, np.int64)
             if not self._by_step:
-                times = part.row_times()[1][chunk.row - part.first_row]
+                times = part.times()[chunk.row - part.first_row]
             known = Series(self._axis(chunk.step, times), chunk.floats())
             while len(self._read) >= 8:  # both ends of a zoom, and where it was before
                 self._read.pop(next(iter(self._read)))

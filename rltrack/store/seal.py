@@ -44,9 +44,9 @@ from rltrack.store.segments import KeyPoints, Part, write_part
 from rltrack.store.stream import Points
 
 #: Values that are sealed together while a run goes on: what a reader holds in memory at most.
-PART_VALUES: Final = 4 << 20
+PART_VALUES: Final = 3 << 20
 #: Times of rows that are held while the overview of a whole run is made.
-_HELD_ROWS: Final = 4 << 20
+_HELD_ROWS: Final = 2 << 20
 
 
 def seal(content: Content, *, final: bool) -> bool:
@@ -292,7 +292,7 @@ class _RowTimes:
         if part.number not in self._known:
             if not self._all_fit:
                 self._known.clear()
-            self._known[part.number] = part.row_times()[1]
+            self._known[part.number] = part.times()
         return self._known[part.number][row - part.first_row]
 
 

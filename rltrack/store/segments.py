@@ -453,18 +453,22 @@ class Part:
 
     def row_times(self) -> tuple[Ints, Ints]:
         """Step and time in nanoseconds of each merged row."""
+        table = self._rows(["step", "time"])
+        return _numpy(table, "step"), _numpy(table, "time").view(np.int64)
+
+    def times(self) -> Ints:
+        """Time in nanoseconds of each merged row."""
+        times: Ints = _numpy(self._rows(["time"]), "time").view(np.int64)
+        return times
+
+    def _rows(self, columns: list[str]) -> pa.Table:
         pq = require("pyarrow.parquet", extra="analysis")
         with _damage_told(self.rows_path):
-            table = pq.read_table(
-                self.rows_path,
-                columns=["step", "time"],
-                page_checksum_verification=True,
-                partitioning=None,
-            )
-            step, time_ns = _numpy(table, "step"), _numpy(table, "time").view(np.int64)
-        if len(step) != self.rows:
-            raise SegmentError(f"{self.rows_path} holds {len(step)} rows, and not {self.rows}")
-        return step, time_ns
+            with pq.ParquetFile(self.rows_path, page_checksum_verification=True) as file:
+                table = file.read(columns=columns)
+            if len(table) != self.rows:
+                raise SegmentError(f"{self.rows_path} holds {len(table)} rows, and not {self.rows}")
+            return table
 
     def _file(self) -> pq.ParquetFile:
         if self._points is None:
