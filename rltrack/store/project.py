@@ -115,7 +115,7 @@ class Project:
         for name in names - known:
             folder = RunFolder(self._folder / name)
             if folder.run_json.exists():
-                run = RunReader(folder, now=self._now)
+                run = RunReader(folder, now=self._now, may_seal=True)
                 self._runs[run.id] = run
                 self._removed.pop(run.id, None)
 
@@ -172,7 +172,7 @@ class Project:
             return None
         with self._lock:
             if run_id not in self._runs:
-                self._runs[run_id] = RunReader(folder, now=self._now)
+                self._runs[run_id] = RunReader(folder, now=self._now, may_seal=True)
             return self._runs[run_id]
 
     def slot(self, run_id: str) -> int:
