@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from rltrack import Run
 from rltrack.errors import RunFinishedError
@@ -39,6 +40,14 @@ def event_files_below(logdir: str) -> Iterator[tuple[str, list[str]]]:
     for folder, folders, names in os.walk(logdir, followlinks=True):
         folders.sort()
         yield folder, [os.path.join(folder, name) for name in names if is_event_file(name)]
+
+
+#: How long `close` reads on: a process that writes without a pause would never let it end.
+CLOSE_TIMEOUT_S: Final = 60.0
+
+
+class _TooLateError(Exception):
+    """What is left to read is not read any more."""
 
 
 class Follower:
@@ -68,6 +77,7 @@ class Follower:
         self._files: dict[str, EventFile] = {}
         self._pid = os.getpid()
         self._stop = threading.Event()
+        self._deadline_s = float("inf")
         self._thread = threading.Thread(
             target=self._follow, name="rltrack-tensorboard", daemon=True
         )
@@ -77,13 +87,14 @@ class Follower:
         """Read what is there, and stop."""
         if os.getpid() != self._pid:
             return  # a forked child has no such thread; the parent goes on
+        self._deadline_s = time.monotonic() + CLOSE_TIMEOUT_S
         self._stop.set()
         self._thread.join()
 
     def _follow(self) -> None:
         while not self._stop.wait(self._poll_s if self._files else 0.05):
             self._look()
-        while self._look():  # until nothing more comes
+        while self._look() and time.monotonic() < self._deadline_s:  # until nothing more comes
             pass
         for what, count in self.recorder.left_out.items():
             self.run.warn(f"tensorboard {what}", f"left out of {self.where}: {what} ({count} x)")
@@ -95,6 +106,13 @@ class Follower:
             for folder, files in self._folders().items():
                 self._read(folder, files)
         except RunFinishedError:
+            return False
+        except _TooLateError:
+            self.run.warn(
+                "tensorboard follow late",
+                f"{self.where} could not be read to the end within {CLOSE_TIMEOUT_S:.0f} s; "
+                "`rltrack import tensorboard` reads all of it, into a run of its own",
+            )
             return False
         except Exception as fault:
             self.run.warn(
@@ -130,12 +148,10 @@ class Follower:
         first_look = all(file.offset == 0 for file in files)
         events = read_history(files) if first_look else _news(files)
         for event in events:
+            if time.monotonic() > self._deadline_s:
+                raise _TooLateError
             if not first_look and restart_step(event) is not None:
-                self.run.warn(
-                    f"tensorboard restart {folder}",
-                    f"{folder} was restarted at step {event.step}, which hides what was written "
-                    "from there on before; the run has it already, and keeps it",
-                )
+                self.recorder.tell_restart(folder, event.step)
             self.recorder.record(event, home)
         for file in files:
             if file.damage is not None:

@@ -13,6 +13,7 @@ from rltrack._values import config_value
 from rltrack.errors import MediaError, RunFinishedError
 from rltrack.hooks._tensorboard_tap import Given, VideoGiven
 from rltrack.hooks._tensorboard_tensorflow import TensorFlowWriters, folder_of
+from rltrack.importers.tensorboard_events import restart_step
 from rltrack.importers.tensorboard_names import Names
 from rltrack.importers.tensorboard_recorder import EventRecorder
 from rltrack.importers.tensorboard_values import Choices, Found, LeftOut, Point
@@ -118,6 +119,9 @@ class RunListener:
     def _any(self, event: Any, folder: str, given: Given) -> None:
         if given.hparams is not None:
             folder = self._folder(given.hparams.folder)
+        step = restart_step(event)
+        if step is not None and self.recorder.has_values_of(folder):
+            self.recorder.tell_restart(folder, step)
         told_elsewhere = any(run is self.run for run in given.told_runs)
         for found in self.recorder.found_in(event, folder):
             better = self._as_given(found, given)
@@ -165,12 +169,10 @@ def exact(given: Any, number: float) -> float:
     if type(given) is float:
         return given
     dtype = getattr(given, "dtype", None)
-    if dtype is not None:
-        if dtype.itemsize <= 4 and "float" in str(dtype):
-            return number  # the same; and a tensor of a GPU is not waited for again
-        given = given.item() if hasattr(given, "item") else number
+    if getattr(dtype, "itemsize", 8) <= 4 and "float" in str(dtype):
+        return number  # the same; and a tensor of a GPU is not waited for again
     try:
-        return float(given)
+        return float(given.item() if hasattr(given, "item") else given)
     except (TypeError, ValueError, OverflowError):
         return number
 

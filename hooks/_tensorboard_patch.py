@@ -10,12 +10,15 @@ the meantime, theirs stays, and ours inside of it does nothing more than call th
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any, Final, TypeAlias
+
+from rltrack._terminal import say
 
 #: Makes of a method the one that stands in for it.
 Wrap: TypeAlias = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -110,6 +113,10 @@ class _WhenImported:
             del loader.exec_module  # the class's own is back before the module's code runs
             execute(module)
             if self in sys.meta_path:
-                self._imported(module)
+                try:
+                    self._imported(module)
+                except Exception as fault:  # the user's import must not fail for it
+                    say(f"warning: {module.__name__} cannot be listened to: {fault!r}")
 
-        loader.exec_module = exec_module
+        with contextlib.suppress(AttributeError):  # a loader of a kind that takes no attributes
+            loader.exec_module = exec_module

@@ -21,6 +21,7 @@ import secrets
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -36,6 +37,7 @@ from rltrack.importers.tensorboard_events import (
 )
 from rltrack.importers.tensorboard_names import Names, part_of_group
 from rltrack.importers.tensorboard_recorder import EventRecorder, nanoseconds
+from rltrack.importers.tensorboard_values import HPARAMS_PREFIX
 from rltrack.journal.process import this_process
 from rltrack.journal.writer import JournalWriter
 from rltrack.settings import Settings
@@ -118,10 +120,13 @@ def import_tensorboard(
     done = 0
     for source in sources:
         size = sum(_size(file) for file in source.all_files())
-        before = done
-        yield _import_one(source, root, project, lambda read: progress(before + read, total))  # noqa: B023
+        yield _import_one(source, root, project, partial(_report, progress, done, total))
         done += size
         progress(done, total)
+
+
+def _report(progress: Progress, before: int, total: int, read: int) -> None:
+    progress(before + read, total)
 
 
 # -- what is there -----------------------------------------------------------------------------
@@ -150,15 +155,13 @@ def _owner(
     folder: Path, files: list[EventFile], found: Mapping[Path, _Source], names: Names
 ) -> _Source | None:
     """The run that a folder of `add_hparams` or `add_scalars` is part of; None for one of its own."""
-    home = Path(names.home(str(folder)))
-    if home != folder and home in found:
-        return found[home]
-    for parent in folder.parents:
-        if parent in found:
-            below = str(folder.relative_to(parent))
-            tag = _first_tag(files)
-            return found[parent] if tag is not None and part_of_group(below, tag) else None
-    return None
+    parent = next((parent for parent in folder.parents if parent in found), None)
+    tag = _first_tag(files) if parent is not None else None
+    if parent is None or tag is None:
+        return None
+    of_hparams = tag.startswith(HPARAMS_PREFIX) and names.home(str(folder)) == str(parent)
+    of_scalars = part_of_group(str(folder.relative_to(parent)), tag) is not None
+    return found[parent] if of_hparams or of_scalars else None
 
 
 def _first_tag(files: list[EventFile]) -> str | None:

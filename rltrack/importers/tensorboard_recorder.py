@@ -84,6 +84,18 @@ class EventRecorder:
                 self.run.define_metric(name, GLOBAL_STEP)
         return name
 
+    def tell_restart(self, folder: str, step: int) -> None:
+        """A restart takes back what the run has already: a run only appends."""
+        self.run.warn(
+            f"tensorboard restart {folder}",
+            f"{folder} was restarted at step {step}, which in TensorBoard hides what was written "
+            "from there on before; the run has it already, and keeps it",
+        )
+
+    def has_values_of(self, folder: str) -> bool:
+        """Whether anything of that folder is recorded."""
+        return any(known == folder for known, _ in self._known)
+
     def choices(self, values: Any) -> None:
         """Hyperparameters become config; what is there already stays, as the user's own does."""
         config = self.run.config

@@ -37,7 +37,8 @@ if TYPE_CHECKING:
 
 #: Tag of the graph, which has none of its own.
 GRAPH_TAG: Final = "graph"
-_HPARAMS_PREFIX: Final = "_hparams_/"
+#: How tags begin that hold hyperparameters.
+HPARAMS_PREFIX: Final = "_hparams_/"
 _CURVE_ROWS: Final = (
     "true_positives",
     "false_positives",
@@ -141,7 +142,7 @@ def _of_value(value: Any, plugin: str, content: bytes) -> Iterator[Found]:
     """What one value of a summary holds."""
     tag: str = value.tag or value.node_name
     kind = value.WhichOneof("value")
-    if plugin == "hparams" or tag.startswith(_HPARAMS_PREFIX):
+    if plugin == "hparams" or tag.startswith(HPARAMS_PREFIX):
         yield from _of_hparams(tag, content)
     elif kind == "simple_value":
         yield Point(tag, value.simple_value)

@@ -407,6 +407,22 @@ def test_a_fault_of_ours_is_one_warning_and_the_writer_goes_on(
     assert warning.startswith("sync_tensorboard could not record an event")
 
 
+def test_a_restart_in_the_same_run_is_told_and_nothing_is_taken_back(
+    run: rltrack.Run, tmp_path: Path, series: Read, warnings_of: Warnings
+) -> None:
+    """A run only appends. In a run of its own, as after a crash, there is nothing to tell."""
+    with SummaryWriter(str(tmp_path / "log"), purge_step=3) as writer:
+        writer.add_scalar("x", 3.0, 3)
+    assert warnings_of(run) == []
+    with SummaryWriter(str(tmp_path / "log"), purge_step=2) as writer:
+        writer.add_scalar("x", 2.0, 2)
+    run.finish()
+
+    assert series(run) == {"x": [(2, 2.0), (3, 3.0)]}
+    (warning,) = warnings_of(run)
+    assert "restarted at step 2" in warning
+
+
 def test_threads_do_not_mix_what_they_were_given(
     run: rltrack.Run, tmp_path: Path, series: Read
 ) -> None:
