@@ -107,9 +107,8 @@ class RunListener:
         tag = value.tag
         if laid := given.scalar:
             number = laid[0] if type(laid[0]) is float else exact(laid[0], value.simple_value)
-        elif given.scalars is not None and (of := given.scalars.by_folder.get(logdir)):
+        elif given.scalars is not None and (of := given.scalars.get(logdir)):
             tag, number = of[0], exact(of[1], value.simple_value)
-            folder = self._folder(given.scalars.folder)
         else:
             number = value.simple_value
         if given.hparams is not None:

@@ -40,13 +40,6 @@ class HparamsGiven(NamedTuple):
     values: Mapping[str, Any]
 
 
-class ScalarsGiven(NamedTuple):
-    """The arguments of `add_scalars`, by the folder in which each goes."""
-
-    folder: str
-    by_folder: Mapping[str, tuple[str, Any]]
-
-
 class Given(threading.local):
     """What the calls above the event were given, on this thread."""
 
@@ -54,7 +47,8 @@ class Given(threading.local):
     """The event that a writer is about to take: an outer wrapper of ours tells it."""
     telling = False
     scalar: tuple[Any, ...] = ()
-    scalars: ScalarsGiven | None = None
+    scalars: Mapping[str, tuple[str, Any]] | None = None
+    """Of `add_scalars`, by the folder in which each goes: its name and value."""
     video: VideoGiven | None = None
     hparams: HparamsGiven | None = None
     told_runs: tuple[Any, ...] = ()
@@ -171,7 +165,7 @@ def _scalar(writer: Any, tag: str, scalar_value: Any, *_: Any, **__: Any) -> tup
 
 def _scalars(
     writer: Any, main_tag: str, tag_scalar_dict: Mapping[str, Any], *_: Any, **__: Any
-) -> ScalarsGiven:
+) -> Mapping[str, tuple[str, Any]]:
     folder = _folder_of(writer)
     group = main_tag.replace("/", "_")
     by_folder: dict[str, tuple[str, Any]] = {}
@@ -179,7 +173,7 @@ def _scalars(
         # As torch and as tensorboardX name them.
         by_folder[f"{folder}/{group}_{key}"] = (f"{main_tag}/{key}", value)
         by_folder[os.path.join(folder, main_tag, key)] = (f"{main_tag}/{key}", value)
-    return ScalarsGiven(folder, by_folder)
+    return by_folder
 
 
 def _video(

@@ -48,6 +48,8 @@ STAGING: Final = ".importing"
 #: Key of the run's metadata that tells where it comes from, and how far that was read.
 SOURCE_KEY: Final = "tensorboard_import"
 TAG: Final = "tensorboard"
+#: What `add_embedding` writes: files beside the events, for a plugin with no like in a run.
+PROJECTOR_CONFIG: Final = "projector_config.pbtxt"
 _REPORT_EVERY: Final = 2000
 
 #: Told how many bytes of how many are read.
@@ -312,6 +314,8 @@ def _record_events(
             if count % _REPORT_EVERY == 0:
                 progress(sum(source.offsets().values()))
         trouble += [f"{file.path.name}: {file.damage}" for file in files if file.damage]
+        if (folder / PROJECTOR_CONFIG).exists():
+            trouble.append(f"the embeddings that {PROJECTOR_CONFIG} names")
     left_out = (f"{what} ({times} x)" for what, times in recorder.left_out.items())
     return (*left_out, *trouble)
 

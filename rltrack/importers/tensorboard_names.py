@@ -59,7 +59,7 @@ class Names:
         plain = tag.removesuffix(_TEXT_SUFFIX)
         for parent in self._parents(folder):
             if parent in self._given and (part := part_of_group(folder[len(parent) + 1 :], plain)):
-                return self._claim(f"{plain}/{part}", parent)
+                return self._claim(f"{plain}/{part}", folder)
         if plain in _TAKEN:
             plain = f"tensorboard/{plain}".rstrip("/")
         return self._claim(plain, folder)

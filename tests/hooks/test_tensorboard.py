@@ -241,6 +241,18 @@ def test_add_scalars_are_scalars_of_one_section(
     assert series(run) == {"loss/train": [(0, 0.0), (1, 0.1)], "loss/val": [(0, 0.0), (1, 0.2)]}
 
 
+def test_add_scalars_do_not_mix_with_a_tag_of_the_same_name(
+    run: rltrack.Run, writer: Any, series: Read
+) -> None:
+    writer.add_scalar("loss/train", 1.0, 0)
+    writer.add_scalars("loss", {"train": 2.0}, 0)
+    run.finish()
+
+    found = series(run)
+    assert found.pop("loss/train") == [(0, 1.0)]
+    assert list(found.values()) == [[(0, 2.0)]]
+
+
 def test_folders_are_in_names_only_where_these_would_collide(
     run: rltrack.Run, tmp_path: Path, series: Read
 ) -> None:
@@ -405,6 +417,18 @@ def test_a_fault_of_ours_is_one_warning_and_the_writer_goes_on(
     assert series(run) == {"x": [(1, 1.0)]}
     (warning,) = warnings_of(run)
     assert warning.startswith("sync_tensorboard could not record an event")
+
+
+def test_a_fault_of_ours_is_an_error_where_that_was_asked_for(root: Path, tmp_path: Path) -> None:
+    event = Event(step=1)
+    event.summary.value.add(tag="broken").tensor.dtype = 99
+    with rltrack.init(
+        project="tb", sync_tensorboard=True, settings={"silent": True, "strict": True}
+    ):
+        writer = EventFileWriter(str(tmp_path))
+        with pytest.raises(ValueError, match="holds no numbers"):
+            writer.add_event(event)
+        writer.close()
 
 
 def test_a_restart_in_the_same_run_is_told_and_nothing_is_taken_back(

@@ -218,6 +218,7 @@ def test_media_come_along_and_what_has_no_place_is_told(tmp_path: Path, root: Pa
         writer.add_text("note", "words", 1)
         writer.add_video("video", torch.rand(1, 2, 3, 4, 4), 1)  # empty, without moviepy 1
         writer.add_histogram("h", torch.arange(100.0), 1)
+        writer.add_embedding(torch.rand(5, 3))
 
     run = imported(log, root)["log"]
 
@@ -226,7 +227,10 @@ def test_media_come_along_and_what_has_no_place_is_told(tmp_path: Path, root: Pa
     assert sum(found["h"][0][1]["values"]) == 100
     picture = rltrack.Api(root).run(run.run).folder / "media" / found["picture"][0][1]["path"]
     assert picture.read_bytes().startswith(b"\x89PNG")
-    assert run.trouble == ("video: a value that holds nothing (1 x)",)
+    assert run.trouble == (
+        "video: a value that holds nothing (1 x)",
+        "the embeddings that projector_config.pbtxt names",
+    )
 
 
 KILLED = """
