@@ -37,20 +37,19 @@ class RunListener:
         self.recorder = EventRecorder(run, names)
         self.files: set[str] = set()
         """Event files of writers that were heard, so that nobody reads them as well."""
-        self._folders: dict[str, str] = {}
-        self._last_writer: Any = None
+        self._last: tuple[Any, str, str | None] = (None, "", None)
+        """The writer that was heard last, as most often of the next event, too; and its folder."""
         self._tensorflow = TensorFlowWriters(run, names)
 
     def heard(self, writer: Any, event: Any, given: Given) -> None:
         """Record an event; a fault of ours is one warning."""
         try:
-            logdir = writer.get_logdir()
-            folder = self._folders.get(logdir) or self._folder(logdir)
-            if self.below is not None and not self._is_ours(folder):
+            last = self._last  # read once: writers of several threads take turns
+            if last[0] is not writer:
+                last = self._turn_to(writer)
+            _, logdir, folder = last
+            if folder is None:
                 return
-            if writer is not self._last_writer:
-                self._last_writer = writer
-                self._note_file(writer)
             values = event.summary.value
             if len(values) == 1 and not given.told_runs:
                 value = values[0]
@@ -69,7 +68,7 @@ class RunListener:
             folder = folder_of(init_op_fn)
             if folder is None:
                 raise TypeError("its folder is not where this version of TensorFlow had it")
-            if self.below is None or self._is_ours(folder):
+            if self._is_ours(folder):
                 self._tensorflow.add(writer, folder)
         except Exception as fault:
             self._survive("follow a writer of TensorFlow's", fault)
@@ -86,21 +85,22 @@ class RunListener:
             f"sync_tensorboard could not {what}, and goes on: {type(fault).__name__}: {fault}",
         )
 
-    def _note_file(self, writer: Any) -> None:
-        inner = getattr(writer, "_ev_writer", writer)  # in tensorboardX
-        if path := getattr(inner, "_file_name", None):
-            self.files.add(os.path.realpath(path))
-
-    def _folder(self, logdir: Any) -> str:
-        """The folder of a writer, however it was written."""
-        logdir = str(logdir)
-        folder: str = logdir if "://" in logdir else os.path.abspath(logdir)
-        self._folders[logdir] = folder
-        self.recorder.names.know(folder)
-        return folder
+    def _turn_to(self, writer: Any) -> tuple[Any, str, str | None]:
+        """The folder of a writer, None if it is not asked for; and its file is noted."""
+        logdir = str(writer.get_logdir())
+        folder: str | None = None
+        if self._is_ours(path := _absolute(logdir)):
+            folder = path
+            self.recorder.names.know(folder)
+            inner = getattr(writer, "_ev_writer", writer)  # in tensorboardX
+            if file := getattr(inner, "_file_name", None):
+                self.files.add(os.path.realpath(file))
+        self._last = last = (writer, logdir, folder)
+        return last
 
     def _is_ours(self, folder: str) -> bool:
-        return folder == self.below or folder.startswith(f"{self.below}{os.sep}")
+        below = self.below
+        return below is None or folder == below or folder.startswith(below + os.sep)
 
     def _scalar(self, value: Any, event: Any, logdir: str, folder: str, given: Given) -> None:
         """The one that has to be fast: a number."""
@@ -112,12 +112,12 @@ class RunListener:
         else:
             number = value.simple_value
         if given.hparams is not None:
-            folder = self._folder(given.hparams.folder)
+            folder = _absolute(given.hparams.folder)
         self.recorder.point(tag, number, folder, event.step, event.wall_time)
 
     def _any(self, event: Any, folder: str, given: Given) -> None:
         if given.hparams is not None:
-            folder = self._folder(given.hparams.folder)
+            folder = _absolute(given.hparams.folder)
         step = restart_step(event)
         if step is not None and self.recorder.has_values_of(folder):
             self.recorder.tell_restart(folder, step)
@@ -156,6 +156,11 @@ class RunListener:
             return Point(found.tag, Video(_frames(given), fps=float(given.fps)))
         except MediaError as refusal:
             return LeftOut(found.tag, str(refusal)) if isinstance(found, LeftOut) else found
+
+
+def _absolute(logdir: str) -> str:
+    """One name for a folder, however it was written."""
+    return logdir if "://" in logdir else os.path.abspath(logdir)
 
 
 def exact(given: Any, number: float) -> float:
