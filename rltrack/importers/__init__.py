@@ -5,5 +5,6 @@ to a training that goes on in this process: that is `rltrack.hooks`, which may u
 
 TensorBoard: `tensorboard_events.py` reads event files, `tensorboard_values.py` tells what an
 event holds, `tensorboard_names.py` how that is called, `tensorboard_recorder.py` writes it
-into a run, and `tensorboard.py` imports a whole log folder.
+into a run; `tensorboard_sources.py` finds the runs of a log folder, and `tensorboard.py` imports
+them.
 """

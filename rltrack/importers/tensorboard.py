@@ -14,13 +14,11 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import hashlib
-import itertools
-import os
 import secrets
 import shutil
+import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -29,15 +27,12 @@ from rltrack._run import Run
 from rltrack.errors import NotFoundError, UsageError
 from rltrack.folder import RunFacts, RunFolder, projects, run_folder
 from rltrack.importers.tensorboard_events import (
-    EventFile,
     event_class,
-    is_event_file,
     read_history,
     restart_step,
 )
-from rltrack.importers.tensorboard_names import Names, part_of_group
 from rltrack.importers.tensorboard_recorder import EventRecorder, nanoseconds
-from rltrack.importers.tensorboard_values import HPARAMS_PREFIX
+from rltrack.importers.tensorboard_sources import Source, find_sources, identity, size_of
 from rltrack.journal.process import this_process
 from rltrack.journal.writer import JournalWriter
 from rltrack.settings import Settings
@@ -51,6 +46,7 @@ TAG: Final = "tensorboard"
 #: What `add_embedding` writes: files beside the events, for a plugin with no like in a run.
 PROJECTOR_CONFIG: Final = "projector_config.pbtxt"
 _REPORT_EVERY: Final = 2000
+_ABANDONED_S: Final = 600.0
 
 #: Told how many bytes of how many are read.
 Progress = Callable[[int, int], None]
@@ -71,29 +67,6 @@ class Imported:
     """What had no place, and what could not be read."""
 
 
-@dataclass(slots=True)
-class _Source:
-    """The event files that make one run."""
-
-    name: str
-    folder: Path
-    files: dict[Path, list[EventFile]] = field(default_factory=dict)
-    """By folder: its own first."""
-
-    def offsets(self) -> dict[str, int]:
-        return {self._key(file): file.offset for file in self.all_files()}
-
-    def go_on_from(self, offsets: Mapping[str, int]) -> None:
-        for file in self.all_files():
-            file.offset = offsets.get(self._key(file), 0)
-
-    def all_files(self) -> Iterator[EventFile]:
-        return itertools.chain.from_iterable(self.files.values())
-
-    def _key(self, file: EventFile) -> str:
-        return file.path.relative_to(self.folder).as_posix()
-
-
 def import_tensorboard(
     logdir: Path, root: Path, project: str, *, progress: Progress = lambda done, total: None
 ) -> Iterator[Imported]:
@@ -112,16 +85,16 @@ def import_tensorboard(
     event_class()
     if not logdir.is_dir():
         raise NotFoundError(f"there is no folder {logdir}; say what `tensorboard --logdir` shows")
-    sources = _sources(logdir.resolve())
+    sources = find_sources(logdir.resolve())
     if not sources:
         raise NotFoundError(
             f"no event file below {logdir}; their names have 'tfevents' in them, as in "
             "events.out.tfevents.1700000000.host"
         )
-    total = sum(_size(file) for source in sources for file in source.all_files())
+    total = sum(size_of(file) for source in sources for file in source.all_files())
     done = 0
     for source in sources:
-        size = sum(_size(file) for file in source.all_files())
+        size = sum(size_of(file) for file in source.all_files())
         yield _import_one(source, root, project, partial(_report, progress, done, total))
         done += size
         progress(done, total)
@@ -131,77 +104,13 @@ def _report(progress: Progress, before: int, total: int, read: int) -> None:
     progress(before + read, total)
 
 
-# -- what is there -----------------------------------------------------------------------------
-
-
-def _sources(logdir: Path) -> list[_Source]:
-    """The runs below a folder, parents first."""
-    found: dict[Path, _Source] = {}
-    names = Names()
-    for path, folders, file_names in os.walk(logdir, followlinks=True):
-        folders.sort()
-        files = [EventFile(Path(path, name)) for name in sorted(filter(is_event_file, file_names))]
-        if not files:
-            continue
-        folder = Path(path)
-        names.know(path)
-        owner = _owner(folder, files, found, names)
-        if owner is None:
-            relative = folder.relative_to(logdir).as_posix()
-            owner = found[folder] = _Source(logdir.name if relative == "." else relative, folder)
-        owner.files[folder] = files
-    return list(found.values())
-
-
-def _owner(
-    folder: Path, files: list[EventFile], found: Mapping[Path, _Source], names: Names
-) -> _Source | None:
-    """The run that a folder of `add_hparams` or `add_scalars` is part of; None for one of its own."""
-    parent = next((parent for parent in folder.parents if parent in found), None)
-    tag = _first_tag(files) if parent is not None else None
-    if parent is None or tag is None:
-        return None
-    of_hparams = tag.startswith(HPARAMS_PREFIX) and names.home(str(folder)) == str(parent)
-    of_scalars = part_of_group(str(folder.relative_to(parent)), tag) is not None
-    return found[parent] if of_hparams or of_scalars else None
-
-
-def _first_tag(files: list[EventFile]) -> str | None:
-    for file in files:
-        for event in EventFile(file.path).events():
-            for value in event.summary.value:
-                return str(value.tag)
-    return None
-
-
-def _size(file: EventFile) -> int:
-    try:
-        return file.path.stat().st_size
-    except OSError:
-        return 0
-
-
-def _identity(source: _Source) -> tuple[str, float]:
-    """The id of its run, and when that began: both by its first event."""
-    for file in source.all_files():
-        for payload in EventFile(file.path).payloads():
-            digest = hashlib.sha256(file.path.name.encode() + b"\0" + payload)
-            return f"tb-{digest.hexdigest()[:12]}", event_class().FromString(payload).wall_time
-    digest = hashlib.sha256(str(source.folder).encode())  # nothing is written in it yet
-    return f"tb-{digest.hexdigest()[:12]}", _mtime(source)
-
-
-def _mtime(source: _Source) -> float:
-    return min(file.path.stat().st_mtime for file in source.all_files())
-
-
 # -- one run -----------------------------------------------------------------------------------
 
 
 def _import_one(
-    source: _Source, root: Path, project: str, progress: Callable[[int], None]
+    source: Source, root: Path, project: str, progress: Callable[[int], None]
 ) -> Imported:
-    run_id, began_s = _identity(source)
+    run_id, began_s = identity(source)
     known = _find(root, run_id)
     if known is None:
         folder = run_folder(root, project, run_id)
@@ -225,7 +134,7 @@ def _import_one(
         source.go_on_from(dict(reader.metadata().get(SOURCE_KEY, {}).get("files", {})))
         config = reader.digest().config
     path = f"{facts.project}/{run_id}"
-    if known is not None and all(file.offset >= _size(file) for file in source.all_files()):
+    if known is not None and all(file.offset >= size_of(file) for file in source.all_files()):
         return Imported(source.name, path, "there already", 0, ())
     before = source.offsets()
     with _staging(root) as staging:
@@ -253,6 +162,9 @@ def _staging(root: Path) -> Iterator[Path]:
     """A folder on the file system of the runs that nobody looks into; gone afterwards."""
     folder = root / STAGING / secrets.token_hex(8)
     folder.mkdir(parents=True)
+    for other in folder.parent.iterdir():
+        if _is_abandoned(other):
+            shutil.rmtree(other, ignore_errors=True)
     try:
         yield folder
     finally:
@@ -261,8 +173,16 @@ def _staging(root: Path) -> Iterator[Path]:
             folder.parent.rmdir()
 
 
+def _is_abandoned(staging: Path) -> bool:
+    """Whether the import was killed whose folder this is: its run has no heartbeat any more."""
+    for path in (RunFolder(staging / "run").run_json, staging):
+        with contextlib.suppress(OSError):
+            return time.time() - path.stat().st_mtime > _ABANDONED_S
+    return False
+
+
 def _record(
-    source: _Source,
+    source: Source,
     staging: Path,
     facts: RunFacts,
     config: Mapping[str, Any],
@@ -294,7 +214,7 @@ def _record(
 
 
 def _record_events(
-    source: _Source, recorder: EventRecorder, now_ns: list[int], progress: Callable[[int], None]
+    source: Source, recorder: EventRecorder, now_ns: list[int], progress: Callable[[int], None]
 ) -> tuple[str, ...]:
     count = 0
     trouble: list[str] = []

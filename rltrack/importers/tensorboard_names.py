@@ -30,7 +30,7 @@ class Names:
 
     def __init__(self) -> None:
         self._given: dict[str, dict[str, str]] = {}
-        self._owner: dict[str, str] = {}
+        self._owner: dict[str, tuple[str, str]] = {}
 
     def name(self, folder: str, tag: str) -> str:
         """The name of `tag` in `folder`, the same at every call.
@@ -59,10 +59,10 @@ class Names:
         plain = tag.removesuffix(_TEXT_SUFFIX)
         for parent in self._parents(folder):
             if parent in self._given and (part := part_of_group(folder[len(parent) + 1 :], plain)):
-                return self._claim(f"{plain}/{part}", folder)
+                return self._claim(f"{plain}/{part}", folder, tag)
         if plain in _TAKEN:
             plain = f"tensorboard/{plain}".rstrip("/")
-        return self._claim(plain, folder)
+        return self._claim(plain, folder, tag)
 
     @staticmethod
     def _parents(folder: str) -> list[str]:
@@ -71,16 +71,14 @@ class Names:
             found.append(folder := parent)
         return found
 
-    def _claim(self, name: str, folder: str) -> str:
+    def _claim(self, name: str, folder: str, tag: str) -> str:
         """`name`, with as much of the folder in front as is needed to be the only one of it."""
-        if self._owner.setdefault(name, folder) == folder:
-            return name
         parts = [part for part in folder.split(os.sep) if part]
-        for count in range(1, len(parts) + 1):
-            longer = "/".join([*parts[-count:], name])
-            if self._owner.setdefault(longer, folder) == folder:
+        for count in range(len(parts) + 1):
+            longer = "/".join([*parts[len(parts) - count :], name])
+            if self._owner.setdefault(longer, (folder, tag)) == (folder, tag):
                 return longer
-        return f"{folder}/{name}"  # no two folders have the same whole path
+        return f"{folder}/{tag}"  # no other has this whole path, which begins with a slash
 
 
 def part_of_group(below: str, tag: str) -> str | None:

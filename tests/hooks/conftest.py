@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
@@ -64,20 +63,5 @@ def event_scalars() -> Callable[[Path], Series]:
             tag: sorted(((e.step, e.value) for e in events.Scalars(tag)), key=lambda pair: pair[0])
             for tag in events.Tags()["scalars"]
         }
-
-    return read
-
-
-@pytest.fixture
-def folder_bytes() -> Callable[[Path], dict[str, list[bytes]]]:
-    """The event files of each folder below one."""
-
-    def read(folder: Path) -> dict[str, list[bytes]]:
-        found: dict[str, list[bytes]] = {}
-        for path, _, names in os.walk(folder):
-            files = [Path(path, name).read_bytes() for name in sorted(names)]
-            if files:
-                found[os.path.relpath(path, folder)] = files
-        return found
 
     return read

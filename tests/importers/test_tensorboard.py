@@ -252,9 +252,12 @@ def test_an_import_that_is_killed_leaves_no_half_a_run(
     )
     assert killed.returncode == -signal.SIGKILL
     assert rltrack.Api(root).projects() == []
+    (left,) = (root / STAGING).iterdir()
+    os.utime(left / "run" / "run.json", (0, 0))
 
     assert imported(tmp_path / "log", root)["log"].values == 5000
     assert rltrack.Api(root).projects() == ["past"]
+    assert not (root / STAGING).exists()  # what was left is gone, too
 
 
 def test_the_command(

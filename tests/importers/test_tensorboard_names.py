@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from rltrack.importers.tensorboard_names import Names, part_of_group
 
 FOLDERS = st.lists(st.sampled_from(["a", "b", "eval", "train"]), min_size=1, max_size=3)
-TAGS = st.sampled_from(["x", "y/z", "eval/x", "b/eval/x", "a/b/eval/x"])
+TAGS = st.sampled_from(["x", "y/z", "eval/x", "b/eval/x", "a/b/eval/x", "x/text_summary"])
 
 
+@example([(["a"], "x"), (["a", "a", "eval"], "x"), (["a", "a", "eval"], "eval/x")])
 @given(st.lists(st.tuples(FOLDERS, TAGS), max_size=30))
 def test_two_tags_never_have_one_name_and_each_keeps_its_own(
     asked: list[tuple[list[str], str]],
@@ -29,7 +30,7 @@ def test_two_tags_never_have_one_name_and_each_keeps_its_own(
 
 @given(FOLDERS, TAGS)
 def test_a_tag_of_one_folder_alone_is_called_as_it_is(parts: list[str], tag: str) -> None:
-    assert Names().name("/".join(["", *parts]), tag) == tag
+    assert Names().name("/".join(["", *parts]), tag) == tag.removesuffix("/text_summary")
 
 
 @pytest.mark.parametrize(
