@@ -23,6 +23,8 @@ from rltrack._run import Run
 from rltrack._terminal import say
 from rltrack._values import config_value
 from rltrack.capture.exit import ExitWatch
+from rltrack.capture.signals import TerminationWatch
+from rltrack.capture.threads import ThreadWatch
 from rltrack.errors import NotInitializedError, StorageError, UsageError
 from rltrack.folder import RunFacts, run_folder
 from rltrack.journal.null import Journal, NullJournal
@@ -198,7 +200,7 @@ def _forget_finished() -> None:
     _live[:] = [run for run in _live if run.state == "running"]
     _current[:] = [run for run in _current if run in _live]
     if not _live:
-        _exit_watch.stop()
+        _leave_exit()
 
 
 def _start(settings: Settings, *, allow_val_change: bool) -> Run:
@@ -329,7 +331,22 @@ def _missing(what: str) -> NoReturn:
 # -- the end of the process --------------------------------------------------------------------
 
 
+def _tell_of_thread(fault: BaseException) -> None:
+    import traceback
+
+    told = "".join(traceback.format_exception(fault))
+    for run in _live:
+        run.note("error", f"an exception ended a thread:\n{told}")
+
+
+def _end_by_termination() -> bool:
+    ended = [run.end_by_termination() for run in reversed(_live)]
+    return all(ended)
+
+
 _exit_watch = ExitWatch()
+_thread_watch = ThreadWatch(_tell_of_thread)
+_termination_watch = TerminationWatch(_end_by_termination)
 _registered: list[bool] = []
 
 
@@ -338,10 +355,19 @@ def _watch_exit() -> None:
         _registered.append(True)
         atexit.register(_finish_all)
     _exit_watch.start()
+    _thread_watch.start()
+    _termination_watch.start()
+
+
+def _leave_exit() -> None:
+    _exit_watch.stop()
+    _thread_watch.stop()
+    _termination_watch.stop()
 
 
 def _finish_all() -> None:
+    error = _exit_watch.error()
     for run in reversed(_live):
         if run.state == "running":
-            run.end_with(_exit_watch.error())
-    _exit_watch.stop()
+            run.end_with(error)
+    _leave_exit()

@@ -4,28 +4,24 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import threading
 import time
 import weakref
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any
 
 from rltrack._config import Config
-from rltrack._logged import (
-    STEP_KEY,
-    TIME_KEY,
-    check_names,
-    flat_values,
-    integer_step,
-    nanoseconds,
-)
+from rltrack._end import End, by_code, by_error, by_termination
+from rltrack._identity import Identity
+from rltrack._logged import check_names, integer_step
 from rltrack._pulse import Pulse
+from rltrack._rows import RowWriter
 from rltrack._summary import Summary
 from rltrack._terminal import say
-from rltrack._values import Unstorable, plain
+from rltrack.capture.signals import interrupt_main_thread
 from rltrack.errors import RunFinishedError, StorageError, UsageError
-from rltrack.folder import RunFacts, RunFolder, State
+from rltrack.folder import RunFacts, RunFolder
 from rltrack.journal.null import Journal
 from rltrack.journal.records import (
     ConfigChanged,
@@ -33,21 +29,14 @@ from rltrack.journal.records import (
     Json,
     MetricDefined,
     Noted,
-    Row,
     RowFlag,
     RunChanged,
     SummaryChanged,
 )
-from rltrack.media.base import Media
-from rltrack.settings import Settings, checked_tags
-
-if TYPE_CHECKING:
-    from rltrack.media.store import MediaStore
-
-_EXIT_INTERRUPTED: Final = 255
+from rltrack.settings import Settings
 
 
-class Run:
+class Run(Identity):
     """One training: its config, and a journal of what it logged.
 
     A run only appends. Everything that reads (summary, store, dashboard) reads the journal,
@@ -63,16 +52,17 @@ class Run:
         "_at_finish",
         "_clock",
         "_config",
-        "_facts",
+        "_ending",
         "_finished",
-        "_folder",
+        "_is_ending",
         "_journal",
         "_last_step",
-        "_media",
         "_open_step",
+        "_pid",
         "_pulse",
-        "_settings",
+        "_rows",
         "_step",
+        "_stop_asked",
         "_summary",
         "_warned",
     )
@@ -96,7 +86,11 @@ class Run:
         self._last_step = -1  # greatest step of a row so far
         self._open_step = -1  # step of a row that a call left open for the next
         self._warned: set[str] = set()
-        self._media: MediaStore | None = None
+        self._pid = os.getpid()
+        self._ending = threading.RLock()
+        self._is_ending = False
+        self._stop_asked = False
+        self._rows = RowWriter(folder, strict=bool(settings.strict), warn=self._warn, clock=clock)
         self._at_finish: list[Callable[[], None]] = []
         self._config = Config(self._record_config, allow_change=allow_val_change)
         if folder is not None:
@@ -105,8 +99,13 @@ class Run:
         self._summary = Summary(lambda: self._journal.latest(), self._record_summary)
         self._pulse: Pulse | None = None
         if folder is not None:
-            alive = weakref.WeakMethod(self._beat)  # the thread must not keep a dropped run alive
-            self._pulse = Pulse(lambda: (alive() or _nothing)(), settings.sync_interval_s or 5.0)
+            # The thread must not keep a dropped run alive.
+            beat, look = weakref.WeakMethod(self._beat), weakref.WeakMethod(self._look)
+            self._pulse = Pulse(
+                lambda: (beat() or _nothing)(),
+                lambda: (look() or _nothing)(),
+                settings.sync_interval_s or 5.0,
+            )
 
     # -- logging ---------------------------------------------------------------------------
 
@@ -211,53 +210,10 @@ class Run:
         """Write a row that is not all plain numbers."""
         self._refuse_if_finished("log")
         try:
-            self._write_values(data, step, flags, time_ns)
+            self._rows.write(self._journal, data, step, flags, time_ns)
         except (TypeError, ValueError):
             if not self.disabled:  # which accepts every call
                 raise
-
-    def _write_values(
-        self, data: Mapping[str, Any], step: int, flags: RowFlag, time_ns: int | None
-    ) -> None:
-        values: dict[str, Json] = {}
-        refused: list[str] = []
-        for name, value in flat_values(data).items():
-            if name == STEP_KEY:
-                continue
-            try:
-                if name == TIME_KEY:
-                    time_ns = nanoseconds(value)
-                else:
-                    values[name] = self._stored(name, step, value)
-            except (Unstorable, RecursionError) as why:
-                refused.append(f"{name!r}: {why}")
-        if values:
-            now = time_ns or self._clock()
-            journal = self._journal
-            with journal.lock:
-                if not journal.write_row(values, step, now, flags):
-                    journal.write(Row(step, now, values, flags))
-        if refused:
-            told = f"log: {'; '.join(refused)}; the rest of the row is kept"
-            if self._settings.strict:
-                raise TypeError(told)
-            self._warn(f"value {' '.join(refused)}", told)
-
-    def _stored(self, name: str, step: int, value: Any) -> Json:
-        if isinstance(value, Media):
-            return self._store_media(name, step, value)
-        if isinstance(value, (list, tuple)) and value and isinstance(value[0], Media):
-            return [self._stored(name, step, item) for item in value]
-        return plain(value)
-
-    def _store_media(self, name: str, step: int, media: Media) -> Json:
-        if self._folder is None:
-            return {"_type": media.type_name}
-        if self._media is None:
-            from rltrack.media.store import MediaStore
-
-            self._media = MediaStore(self._folder.media, self._journal.write, clock=self._clock)
-        return self._media.put(name, step, media)
 
     def define_metric(self, name: str, step_metric: str | None = None) -> None:
         """Say which metric is the x axis of others.
@@ -287,104 +243,9 @@ class Run:
         return self._summary
 
     @property
-    def id(self) -> str:
-        """Names the run within its project, for ever."""
-        return self._facts.id
-
-    @property
-    def project(self) -> str:
-        """The project that the run belongs to."""
-        return self._facts.project
-
-    @property
-    def path(self) -> str:
-        """``project/id``."""
-        return f"{self.project}/{self.id}"
-
-    @property
-    def name(self) -> str:
-        """The display name; may be set."""
-        return self._facts.name
-
-    @name.setter
-    def name(self, name: str) -> None:
-        if not isinstance(name, str) or not name:
-            raise UsageError(f"run name {name!r} must be text")
-        self._change(name=name)
-
-    @property
-    def notes(self) -> str | None:
-        """Free text about the run; may be set."""
-        return self._facts.notes
-
-    @notes.setter
-    def notes(self, notes: str | None) -> None:
-        self._change(notes=notes)
-
-    @property
-    def tags(self) -> tuple[str, ...]:
-        """Labels of the run; may be set."""
-        return tuple(self._facts.tags)
-
-    @tags.setter
-    def tags(self, tags: Sequence[str]) -> None:
-        self._change(tags=list(checked_tags(tags)))
-
-    @property
-    def group(self) -> str | None:
-        """The group that the run belongs to."""
-        return self._facts.group
-
-    @property
-    def job_type(self) -> str | None:
-        """What kind of job the run is within its group."""
-        return self._facts.job_type
-
-    @property
-    def state(self) -> State:
-        """``running``, and after `finish` what it came to."""
-        return self._facts.state
-
-    @property
     def step(self) -> int:
         """The index of the next row."""
         return self._step
-
-    @property
-    def start_time(self) -> float:
-        """When the run began, in seconds since the epoch."""
-        return self._facts.created_ns / 1e9
-
-    @property
-    def settings(self) -> Settings:
-        """The settings in force."""
-        return self._settings
-
-    @property
-    def folder(self) -> Path | None:
-        """The run's folder; None when disabled."""
-        return self._folder.path if self._folder else None
-
-    @property
-    def dir(self) -> str:
-        """The folder for files of the user's own, made on the first look."""
-        if self._folder is None:
-            return os.devnull
-        self._folder.files.mkdir(parents=True, exist_ok=True)
-        return str(self._folder.files)
-
-    @property
-    def disabled(self) -> bool:
-        """Whether nothing is recorded."""
-        return self._folder is None
-
-    @property
-    def offline(self) -> bool:
-        """Whether nothing is sent anywhere while the run goes on."""
-        return True
-
-    def __repr__(self) -> str:
-        return f"<rltrack.Run {self.path} {self.name!r} {self.state}>"
 
     def _change(self, **changes: Any) -> None:
         self._refuse_if_finished("changing the run")
@@ -414,14 +275,18 @@ class Run:
         """
         self._warn(kind, message)
 
+    def note(self, level: str, message: str) -> None:
+        """Keep something beside the run that its user should see; nothing is printed."""
+        if not self._finished:
+            self._journal.write(Noted(self._clock(), level, message))
+
     def _warn(self, kind: str, message: str) -> None:
         if kind in self._warned:
             return
         self._warned.add(kind)
         if not self._settings.silent:
             say(f"warning: {message}")
-        if not self._finished:
-            self._journal.write(Noted(self._clock(), "warning", message))
+        self.note("warning", message)
 
     def on_trouble(self, message: str) -> None:
         """The journal's disk refuses: once a warning, or in strict mode an error.
@@ -443,30 +308,75 @@ class Run:
     def finish(self, exit_code: int | None = None, quiet: bool | None = None) -> None:
         """End the run. May be called again; in a forked child it ends only the child's part.
 
+        It takes no longer than `Settings.finish_timeout_s` for files that are being written.
+
         Args:
             exit_code: 0, the default, is "finished"; any other is "failed".
             quiet: accepted for W&B's scripts; say `Settings(quiet=True)`.
         """
-        self._end("failed" if exit_code else "finished", exit_code or 0)
+        self._end(by_code(exit_code or 0))
 
-    def _end(self, state: State, exit_code: int, traceback: str | None = None) -> None:
-        if self._finished:
-            return
-        if os.getpid() != self._facts.pid and not self.disabled:
-            self._journal.close()
-            self._finished = True
-            return
+    def join(self, exit_code: int | None = None) -> None:
+        """The old name of `finish`."""
+        self.finish(exit_code)
+
+    def mark_preempting(self) -> None:
+        """Say that the machine is about to be taken away: an end other than a good one is "preempted"."""
+        self._change(preempting=True)
+
+    def end_with(self, error: BaseException | None) -> None:
+        """End the run as the exception says by which its block, or its process, was left."""
+        self._end(by_error(error))
+
+    def end_by_termination(self) -> bool:
+        """End the run since the process is told to terminate; from a thread of its own.
+
+        Returns:
+            False if it cannot be ended now: the main thread was interrupted in the middle of a
+            write, or of the end.
+        """
+        for lock in (self._ending, self._journal.lock):
+            if not lock.acquire(timeout=0.2):
+                return False
+            lock.release()
+        self._end(by_termination())
+        return True
+
+    def _end(self, end: End) -> None:
+        with self._ending:  # of two threads the second waits, and finds it done
+            if self._finished or self._is_ending:  # or a signal's handler came into the middle
+                return
+            self._is_ending = True
+            if not self.disabled and os.getpid() != self._pid:  # a forked child
+                self._journal.close()
+                self._finished = True
+                return
+            try:
+                self._undo_hooks()
+                self._rows.close(self._settings.finish_timeout_s or 0.0)
+            finally:  # a second Ctrl-C ends the waiting, and not the run's record
+                self._undo_hooks()
+                if self._pulse is not None:
+                    self._pulse.stop()
+                self._record_end(self._as_it_was_meant(end))
+
+    def _as_it_was_meant(self, end: End) -> End:
+        if self._stop_asked and end.state == "finished":
+            return End("killed", end.exit_code)  # a program that came to its end as it was told
+        if self._facts.preempting and end.state in ("failed", "killed"):
+            return dataclasses.replace(end, state="preempted")
+        return end
+
+    def _undo_hooks(self) -> None:
         while self._at_finish:
             try:
                 self._at_finish.pop()()
             except Exception as fault:  # a hook's fault must not keep the run from ending
                 self._warn(f"finish {fault}", f"a hook could not be undone: {fault!r}")
-        if self._media is not None:
-            self._media.close()
-        if self._pulse is not None:
-            self._pulse.stop()
+
+    def _record_end(self, end: End) -> None:
         now = self._clock()
-        self._journal.write(Finished(now, state, exit_code, traceback))
+        self._journal.write(Finished(now, end.state, end.exit_code, end.traceback))
         self._finished = True
         self._journal.close()
         if lost := self._journal.lost:
@@ -474,7 +384,7 @@ class Run:
                 "lost", f"{lost} rows are lost: the disk refused them and the buffer was full"
             )
         self._facts = dataclasses.replace(
-            self._facts, state=state, exit_code=exit_code, ended_ns=now, lost_rows=lost
+            self._facts, state=end.state, exit_code=end.exit_code, ended_ns=now, lost_rows=lost
         )
         self._write_facts()
 
@@ -488,20 +398,6 @@ class Run:
         trace: TracebackType | None,
     ) -> None:
         self.end_with(error)
-
-    def end_with(self, error: BaseException | None) -> None:
-        """End the run as the exception says by which its block, or its process, was left."""
-        if error is None:
-            self._end("finished", 0)
-        elif isinstance(error, KeyboardInterrupt):
-            self._end("killed", _EXIT_INTERRUPTED)
-        elif isinstance(error, SystemExit):
-            code = error.code if isinstance(error.code, int) else int(error.code is not None)
-            self._end("failed" if code else "finished", code)
-        else:
-            import traceback
-
-            self._end("failed", 1, "".join(traceback.format_exception(error)))
 
     def _refuse_if_finished(self, what: str) -> None:
         if self._finished and not self.disabled:
@@ -529,6 +425,17 @@ class Run:
             self._write_facts()  # the folder was removed; the journal is back already
         except (OSError, StorageError) as refusal:
             self._warn("beat", f"the run's folder does not answer ({refusal})")
+
+    def _look(self) -> None:
+        """See whether somebody asked the run to stop, by `rltrack stop`."""
+        if self._folder is None or not self._folder.take_stop_request():
+            return
+        self._stop_asked = True
+        self.note("info", "stopped by `rltrack stop`")
+        if not self._settings.silent:
+            say(f"{self.name} was asked to stop, by `rltrack stop`")
+        # What Ctrl-C does: the main thread gets a KeyboardInterrupt, out of a sleep, too.
+        interrupt_main_thread()
 
 
 def _nothing() -> None:

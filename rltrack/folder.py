@@ -27,6 +27,7 @@ State = Literal["running", "finished", "failed", "crashed", "killed", "preempted
 
 RUN_FORMAT: Final = 1
 RUN_JSON: Final = "run.json"
+_STOP: Final = "stop"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +49,8 @@ class RunFacts:
     ended_ns: int | None = None
     exit_code: int | None = None
     lost_rows: int = 0
+    preempting: bool = False
+    """The machine is about to be taken away."""
     format: int = RUN_FORMAT
 
 
@@ -113,6 +116,22 @@ class RunFolder:
             return RunFacts(**{name: value for name, value in values.items() if name in known})
         except (ValueError, TypeError, AttributeError) as cause:
             raise JournalError(f"{self.run_json} cannot be read: {cause}") from cause
+
+    def ask_to_stop(self) -> None:
+        """Ask the run's process to end; it looks every second.
+
+        Raises:
+            OSError: the folder cannot be written.
+        """
+        (self.path / _STOP).touch()
+
+    def take_stop_request(self) -> bool:
+        """Whether the run was asked to stop; the request is taken away."""
+        try:
+            (self.path / _STOP).unlink()
+        except OSError:
+            return False
+        return True
 
     def beat(self) -> None:
         """Say that the run is alive.

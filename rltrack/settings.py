@@ -75,6 +75,9 @@ class Settings:
     sync_interval_s: float | None = _setting(
         None, "how often the journal is made safe from power loss (default 5)"
     )
+    finish_timeout_s: float | None = _setting(
+        None, "how long `finish` waits for files that are being written (default 120)"
+    )
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
@@ -229,6 +232,7 @@ DEFAULTS: Final = Settings(
     provenance=True,
     buffer_bytes=64 << 20,
     sync_interval_s=5.0,
+    finish_timeout_s=120.0,
 )
 
 

@@ -489,9 +489,7 @@ def test_ctrl_c_ends_a_script_as_ever(root: Path, tmp_path: Path, read_rows: Rea
     assert len(read_rows(run.journal)) == 1
 
 
-@pytest.mark.parametrize(
-    "death", ["os.kill(os.getpid(), 9)", "os.kill(os.getpid(), 15)", "os._exit(0)"]
-)
+@pytest.mark.parametrize("death", ["os.kill(os.getpid(), 9)", "os._exit(0)"])
 def test_a_process_that_is_gone_has_its_rows_and_no_end(
     root: Path, tmp_path: Path, read_rows: ReadRows, read_records: ReadRecords, death: str
 ) -> None:

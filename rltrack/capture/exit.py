@@ -1,37 +1,64 @@
-"""How the process is being left: the code of `sys.exit`, or the exception that ended it.
+"""How the process is being left: the code of an exit, or the exception that ended it.
 
-Python's exit hooks are not told. What an uncaught exception was stands in `sys.last_value`;
-the code of `sys.exit` stands nowhere, so as long as runs are going on it is noted on its way.
+Python's exit hooks are told nothing. What is known, and when, at the end of a script:
+
+    1. Its outermost frame is left, by a return or by an exception; a frame that is held says
+       which. So an exit that somebody caught, and went on, is told from one that ended it.
+    2. Python flushes `sys.stderr`, while that exception still lives: here the code of a
+       ``raise SystemExit(n)`` is read. It stands nowhere else. (Not with ``python -m``, where
+       nothing is flushed, and such an exit counts as one without a code.)
+    3. An exception other than SystemExit is printed, and stands in `sys.last_value`.
+    4. The exit hooks run, ours among them.
+
+The code of `sys.exit` is noted on its way, since Python forgets it before 2. Both `sys.exit` and
+the stream are only watched while runs are going on, and are then what they were.
 """
 
 from __future__ import annotations
 
+import contextlib
+import gc
+import opcode
 import sys
-from typing import NoReturn
+import threading
+from collections.abc import Callable
+from types import FrameType
+from typing import Any, Final, NoReturn
+
+_RETURNS: Final = frozenset(
+    code
+    for name, code in opcode.opmap.items()
+    if name.startswith("RETURN_") and "GENER" not in name
+)
 
 
 class ExitWatch:
-    """Notes the argument of `sys.exit` between `start` and `stop`."""
+    """Notes how the program is left between `start` and `stop`."""
 
     def __init__(self) -> None:
         self._original = sys.exit
         self._noted: SystemExit | None = None
+        self._seen: SystemExit | None = None
+        self._outermost: FrameType | None = None
+        self._stream: Any = None
+        self._flush: Callable[[], None] | None = None
 
     def start(self) -> None:
         """Begin to watch; what was noted before is forgotten."""
         if sys.exit != self._exit:
             self._original = sys.exit
             sys.exit = self._exit
-        self._noted = None
+        self._noted = self._seen = None
+        if threading.current_thread() is threading.main_thread():
+            self._outermost = _outermost_frame()
+            self._watch_stream()
 
     def stop(self) -> None:
-        """Leave `sys.exit` as it was found, unless somebody wrapped it after us."""
+        """Leave `sys.exit` and the stream as they were found, unless somebody wrapped them after us."""
         if sys.exit == self._exit:
             sys.exit = self._original
-
-    def _exit(self, status: object = None, /) -> NoReturn:
-        self._noted = SystemExit(status)
-        self._original(status)  # type: ignore[arg-type]
+        self._leave_stream()
+        self._outermost = None
 
     def error(self) -> BaseException | None:
         """What ends the process, in its exit hooks; None for a program that came to its end."""
@@ -39,4 +66,73 @@ class ExitWatch:
         if hasattr(sys, "ps1") or "IPython" in sys.modules:
             return None
         uncaught: BaseException | None = getattr(sys, "last_value", None)
+        if self._outermost is None:  # runs were started by threads only
+            return uncaught or self._noted
+        if _has_returned(self._outermost):
+            return None
+        if self._seen is not None:
+            return self._seen
         return uncaught or self._noted
+
+    def _exit(self, status: object = None, /) -> NoReturn:
+        self._noted = SystemExit(status)
+        self._original(status)  # type: ignore[arg-type]
+
+    # -- the flush at the end ----------------------------------------------------------------
+
+    def _watch_stream(self) -> None:
+        stream = sys.stderr
+        if stream is None or stream is self._stream:
+            return
+        self._leave_stream()
+        flush = stream.flush
+        with contextlib.suppress(AttributeError):  # a stream whose attributes cannot be set
+            stream.flush = self._look_and_flush  # type: ignore[method-assign]
+            self._stream, self._flush = stream, flush
+
+    def _leave_stream(self) -> None:
+        stream, self._stream = self._stream, None
+        if stream is not None and vars(stream).get("flush") == self._look_and_flush:
+            del stream.flush
+            if stream.flush != self._flush:  # it had one of its own
+                stream.flush = self._flush
+        self._flush = None
+
+    def _look_and_flush(self) -> None:
+        if (flush := self._flush) is not None:
+            flush()
+        outermost = self._outermost
+        if (
+            outermost is None
+            or threading.current_thread() is not threading.main_thread()
+            or _outermost_frame() is outermost
+        ):
+            return
+        if not _has_returned(outermost):
+            self._seen = self._exit_in_flight()
+
+    def _exit_in_flight(self) -> SystemExit | None:
+        """The SystemExit that nothing but the interpreter itself holds."""
+        exits = [one for one in gc.get_objects() if issubclass(type(one), SystemExit)]
+        for found in exits:
+            # One that was caught and kept is held by what it was kept in.
+            held = any(by is not exits for by in gc.get_referrers(found) if not _is_frame(by))
+            if found is not self._noted and not held:
+                return found  # type: ignore[no-any-return]
+        return None
+
+
+def _is_frame(found: object) -> bool:
+    return type(found) is FrameType
+
+
+def _outermost_frame() -> FrameType:
+    frame = sys._getframe(1)
+    while frame.f_back is not None:
+        frame = frame.f_back
+    return frame
+
+
+def _has_returned(frame: FrameType) -> bool:
+    """Whether the frame, which is not running any more, was left by a return."""
+    return frame.f_code.co_code[frame.f_lasti] in _RETURNS

@@ -1,0 +1,102 @@
+"""The careful way to write a row: any values, each in the form that a journal has for it.
+
+A value without a form costs only itself: its key is told, and the rest of the row is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from rltrack._logged import STEP_KEY, TIME_KEY, flat_values, nanoseconds
+from rltrack._values import Unstorable, plain
+from rltrack.folder import RunFolder
+from rltrack.journal.null import Journal
+from rltrack.journal.records import Json, Row, RowFlag
+from rltrack.media.base import Media
+
+if TYPE_CHECKING:
+    from rltrack.media.store import MediaStore
+
+
+class RowWriter:
+    """Writes rows that are not all plain numbers.
+
+    Args:
+        folder: of the run; None records nothing.
+        strict: raise for a value without a form, after the rest of its row was written.
+        warn: told once of each kind of fault.
+        clock: nanoseconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        folder: RunFolder | None,
+        *,
+        strict: bool,
+        warn: Callable[[str, str], None],
+        clock: Callable[[], int],
+    ) -> None:
+        self._folder = folder
+        self._strict = strict
+        self._warn = warn
+        self._clock = clock
+        self._media: MediaStore | None = None
+
+    def write(
+        self,
+        journal: Journal,
+        data: Mapping[str, Any],
+        step: int,
+        flags: RowFlag,
+        time_ns: int | None = None,
+    ) -> None:
+        """Append one row.
+
+        Raises:
+            TypeError: in strict mode, a value has no form.
+            ValueError: a mapping contains itself.
+        """
+        values: dict[str, Json] = {}
+        refused: list[str] = []
+        for name, value in flat_values(data).items():
+            if name == STEP_KEY:
+                continue
+            try:
+                if name == TIME_KEY:
+                    time_ns = nanoseconds(value)
+                else:
+                    values[name] = self._stored(journal, name, step, value)
+            except (Unstorable, RecursionError) as why:
+                refused.append(f"{name!r}: {why}")
+        if values:
+            now = time_ns or self._clock()
+            with journal.lock:
+                if not journal.write_row(values, step, now, flags):
+                    journal.write(Row(step, now, values, flags))
+        if refused:
+            told = f"log: {'; '.join(refused)}; the rest of the row is kept"
+            if self._strict:
+                raise TypeError(told)
+            self._warn(f"value {' '.join(refused)}", told)
+
+    def _stored(self, journal: Journal, name: str, step: int, value: Any) -> Json:
+        if isinstance(value, Media):
+            return self._store_media(journal, name, step, value)
+        if isinstance(value, (list, tuple)) and value and isinstance(value[0], Media):
+            return [self._stored(journal, name, step, item) for item in value]
+        return plain(value)
+
+    def _store_media(self, journal: Journal, name: str, step: int, media: Media) -> Json:
+        if self._folder is None:
+            return {"_type": media.type_name}
+        if self._media is None:
+            from rltrack.media.store import MediaStore
+
+            self._media = MediaStore(self._folder.media, journal.write, clock=self._clock)
+        return self._media.put(name, step, media)
+
+    def close(self, timeout_s: float) -> None:
+        """Wait for files that are being written, `timeout_s` at most."""
+        if self._media is not None:
+            self._media.close(timeout_s)
