@@ -10,6 +10,7 @@ Read `_run.py` first: a run appends to a journal, and all else reads journals.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from rltrack._init import define_metric, finish, init, log
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     run: Run | None
     config: Config
     summary: Summary
+    # Nothing in rltrack imports a hook, not even for its types: see `rltrack.hooks.watch`.
+    watch: Callable[..., Any]
+    unwatch: Callable[..., None]
 
 __all__ = [
     "Api",
@@ -44,10 +48,17 @@ __all__ = [
     "log",
     "run",
     "summary",
+    "unwatch",
+    "watch",
 ]
 
 #: Names that load more than the standard library, with where they are.
-_LATER = {"Api": "rltrack.api", "Video": "rltrack.media.video"}
+_LATER = {
+    "Api": "rltrack.api",
+    "Video": "rltrack.media.video",
+    "unwatch": "rltrack.hooks.watch",
+    "watch": "rltrack.hooks.watch",
+}
 
 
 def __getattr__(name: str) -> Any:

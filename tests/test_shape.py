@@ -52,6 +52,7 @@ PROGRAMS = {"demo"}
 FRAMEWORKS = {
     "sb3": {"stable_baselines3", "gymnasium", "numpy", "torch"},
     "tensorboard": {"tensorboard", "numpy"},
+    "watch": {"torch", "numpy"},
 }
 
 
