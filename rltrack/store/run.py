@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeVar, get_args
 
 from rltrack._names import name_of_folder
-from rltrack.errors import JournalError, SegmentError
+from rltrack.errors import JournalError, MissingExtraError, SegmentError
 from rltrack.folder import RunFacts, RunFolder, State
 from rltrack.journal.records import MediaStored, Noted
 from rltrack.store.aggregate import Aggregate
@@ -228,7 +228,7 @@ class RunReader:
         try:
             if not seal(self._content, final=final):
                 return False
-        except OSError as refusal:  # a folder that is read-only, a disk that is full
+        except (OSError, MissingExtraError) as refusal:  # a folder that is read-only, a full disk
             _log.info("%s is not sealed: %s", self.folder.path, refusal)
             return False
         self._begin_again(use_segments=True)
