@@ -37,6 +37,7 @@ from rltrack.journal.records import (
     Record,
     Row,
     RowFlag,
+    Resumed,
     RunChanged,
     SummaryChanged,
     WriterOpened,
@@ -71,11 +72,17 @@ _TYPES: Final[dict[int, type[Any]]] = {
     15: MediaStored,
     16: Noted,
     17: Finished,
+    18: Resumed,
 }
 _KNOWN: Final = frozenset({ROW, SCHEMA, VALUES, *_TYPES})
 _CODES: Final = {kind: code for code, kind in _TYPES.items()}
 _FIELDS: Final = {
     kind: tuple(field.name for field in dataclasses.fields(kind) if field.name != "time_ns")
+    for kind in _CODES
+}
+#: Fields that came later: they are left out where they say nothing, as if they were not there.
+_ADDED: Final = {
+    kind: {field.name for field in dataclasses.fields(kind) if field.metadata.get("added")}
     for kind in _CODES
 }
 
@@ -188,6 +195,9 @@ def encode(record: Record) -> bytes:
         return frame(prefix + _dump(record.values))
     kind = type(record)
     payload = {name: getattr(record, name) for name in _FIELDS[kind]}
+    for name in _ADDED[kind]:
+        if payload[name] is None:
+            del payload[name]
     return frame(_PREFIX.pack(_CODES[kind], 0, 0, 0, record.time_ns) + _dump(payload))
 
 

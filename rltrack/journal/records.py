@@ -80,6 +80,8 @@ class MetricDefined:
     summary: str | None = None
     goal: str | None = None
     hidden: bool = False
+    step_sync: bool | None = field(default=None, metadata={"added": True})
+    """Whether a row without `step_metric` stands at the last value of it; None: yes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,19 @@ class Noted:
 
 
 @dataclass(frozen=True, slots=True)
+class Resumed:
+    """A further process goes on with the run: what was said of its end is past."""
+
+    time_ns: int
+    writers: Sequence[str] = ()
+    """Those whose journals were there already."""
+    step: int | None = None
+    """Rows of theirs after this step are hidden; None hides none."""
+    source: str | None = None
+    """Of a fork: the ``project/id`` that these writers wrote."""
+
+
+@dataclass(frozen=True, slots=True)
 class Finished:
     """The run ended on purpose."""
 
@@ -122,4 +137,5 @@ Record: TypeAlias = (
     | MediaStored
     | Noted
     | Finished
+    | Resumed
 )

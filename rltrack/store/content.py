@@ -21,8 +21,9 @@ import numpy as np
 from rltrack.errors import SegmentError
 from rltrack.folder import RunFolder
 from rltrack.journal.reader import SUFFIX, Damage, Entry, JournalReader, Pause, RowBlock
-from rltrack.journal.records import Json, Row, WriterOpened
+from rltrack.journal.records import Json, Resumed, Row, WriterOpened
 from rltrack.store.aggregate import Aggregate, Aggregator, merged
+from rltrack.store.branches import Cuts
 from rltrack.store.columns import OBJECT, Column
 from rltrack.store.entries import read_entries
 from rltrack.store.manifest import Manifest, number_of, read_manifest
@@ -51,6 +52,7 @@ class Content:
             folder are not taken for its own.
         opened: told of each process that began to write.
         use_segments: take what is sealed for true.
+        cuts: rows that are hidden, as far as that is known; what is found is added to it.
     """
 
     def __init__(
@@ -60,8 +62,11 @@ class Content:
         opened: Callable[[str, WriterOpened], None],
         *,
         use_segments: bool = True,
+        cuts: Cuts | None = None,
     ) -> None:
         self.folder = folder
+        self._cuts = Cuts() if cuts is None else cuts
+        self._is_cut = False
         self.created_ns = created_ns
         self._opened = opened
         self.book = RecordBook()
@@ -89,7 +94,7 @@ class Content:
         state = manifest.journal if manifest else None
         self.journal = JournalReader(self.folder.journal, state)
         self.damage: list[Damage] = self.journal.damage
-        self.feed = Feed(self.streams["default"], self.streams["system"])
+        self.feed = Feed(self.streams["default"], self.streams["system"], self._cuts)
         if manifest is None:
             return
         for name in STREAMS:
@@ -129,6 +134,7 @@ class Content:
         self._kept = read_entries(self.folder.segments / manifest.kept) if manifest.kept else []
         for entry in entries:
             self._take(entry)
+        self._is_cut = False  # what is sealed was sealed without what these hide
 
     # -- reading the journal -----------------------------------------------------------------
 
@@ -193,12 +199,14 @@ class Content:
         if isinstance(entry.record, WriterOpened):
             self._opened(entry.writer, entry.record)
         else:
+            if isinstance(entry.record, Resumed) and self._cuts.add(entry.record):
+                self._is_cut = True
             self.book.take(entry)
 
     @property
     def is_broken(self) -> bool:
-        """Whether a row came that belongs before the end of what is sealed."""
-        return any(stream.is_broken for stream in self.streams.values())
+        """Whether a row came that belongs before the end of what is sealed, or rows were hidden."""
+        return self._is_cut or any(stream.is_broken for stream in self.streams.values())
 
     # -- rows --------------------------------------------------------------------------------
 
@@ -335,7 +343,7 @@ class Content:
             sealed.release()
         for name in STREAMS:
             self.streams[name] = Stream()
-        self.feed = Feed(self.streams["default"], self.streams["system"])
+        self.feed = Feed(self.streams["default"], self.streams["system"], self._cuts)
 
     def close(self) -> None:
         """Close the journal's files; the next poll opens them again."""

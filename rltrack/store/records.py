@@ -7,7 +7,7 @@ stamp of its last change, and an older change that is read later does not undo i
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from rltrack.journal.reader import Entry
 from rltrack.journal.records import (
@@ -18,11 +18,14 @@ from rltrack.journal.records import (
     MetricDefined,
     Noted,
     Record,
+    Resumed,
     RunChanged,
     SummaryChanged,
 )
 from rltrack.store.definitions import Definitions
-from rltrack.store.stream import Stamp
+
+if TYPE_CHECKING:
+    from rltrack.store.stream import Stamp  # which needs NumPy; who resumes a run needs none
 
 
 class _Removed:
@@ -79,6 +82,9 @@ class RecordBook:
         self.finished: Finished | None = None
         self.finished_by = ""
         """The writer of `finished`."""
+        self._ends: dict[str, Finished] = {}
+        self._past: set[str] = set()
+        """Writers before the last process that went on with the run: their ends do not count."""
         self._clock_ns: dict[str, int] = {}
 
     def take(self, entry: Entry) -> None:
@@ -106,10 +112,17 @@ class RecordBook:
             self.stored[record.path] = record
         elif isinstance(record, Noted):
             self.notes.append(record)
-        elif isinstance(record, Finished) and (
-            self.finished is None or self.finished.time_ns <= record.time_ns
-        ):
-            self.finished, self.finished_by = record, stamp[1]
+        elif isinstance(record, (Finished, Resumed)):
+            if isinstance(record, Finished):
+                self._ends[stamp[1]] = record
+            else:
+                self._past.update(record.writers)
+            self.finished, self.finished_by = None, ""
+            for writer, end in self._ends.items():
+                if writer not in self._past and (
+                    self.finished is None or self.finished.time_ns <= end.time_ns
+                ):
+                    self.finished, self.finished_by = end, writer
 
     def merged_summary(self, logged: dict[str, tuple[Stamp, Json]]) -> dict[str, Any]:
         """The last value of each key, and over it what was set by hand.

@@ -27,11 +27,12 @@ from rltrack.errors import JournalError, MissingExtraError, SegmentError
 from rltrack.folder import RunFacts, RunFolder, State
 from rltrack.journal.records import MediaStored, Noted
 from rltrack.store.aggregate import Aggregate
+from rltrack.store.branches import Cuts
 from rltrack.store.content import Content, StreamName, tell_damage
 from rltrack.store.merge import Merged
 from rltrack.store.records import RecordBook
 from rltrack.store.seal import PART_VALUES, seal
-from rltrack.store.state import Processes
+from rltrack.store.state import Processes, without_a_word
 from rltrack.store.stream import Points
 
 __all__ = ["RunDigest", "RunReader", "StreamName"]
@@ -111,6 +112,7 @@ class RunReader:
     def _reset(self) -> None:
         """Forget what was read of the journal."""
         self._known: Content | None = None
+        self._cuts = Cuts()
         self._processes = Processes(self._now)
         self._use_segments = True
         self._state: State | None = None
@@ -128,6 +130,7 @@ class RunReader:
                 self._facts.created_ns if self._facts else 0,
                 self._processes.opened,
                 use_segments=self._use_segments,
+                cuts=self._cuts,
             )
         return self._known
 
@@ -251,7 +254,7 @@ class RunReader:
         elif self._facts is not None and self._facts.state != "running":
             self._state = self._facts.state
         else:
-            self._state = "running" if alive else "crashed"
+            self._state = "running" if alive else without_a_word(self._facts)
         changed = self._state != before
         if not alive:
             # Once more: it may have written between the poll and its end.

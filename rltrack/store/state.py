@@ -11,12 +11,17 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from rltrack.folder import RunFacts
+from rltrack.folder import RunFacts, State
 from rltrack.journal.process import is_alive
 from rltrack.journal.records import WriterOpened
 
 #: The mtime of `run.json` moves every 5 s; network file systems show it late.
 HEARTBEAT_TIMEOUT_S: Final = 60.0
+
+
+def without_a_word(facts: RunFacts | None) -> State:
+    """What a run is whose processes are gone, and which did not say how it ended."""
+    return "preempted" if facts is not None and facts.preempting else "crashed"
 
 
 class Processes:

@@ -18,6 +18,7 @@ import numpy.typing as npt
 from rltrack.journal.format import Schema
 from rltrack.journal.reader import RowBlock
 from rltrack.journal.records import Json, Row, RowFlag
+from rltrack.store.branches import Cuts
 from rltrack.store.columns import (
     KIND_OF_LETTER,
     OBJECT,
@@ -147,12 +148,13 @@ class _Waiting:
 class Feed:
     """Takes a journal's rows, in any mixture, and appends them to the streams."""
 
-    def __init__(self, history: Stream, system: Stream) -> None:
+    def __init__(self, history: Stream, system: Stream, cuts: Cuts | None = None) -> None:
         self.writers: list[str] = []
         """Names of the writers, by the numbers in `Rows.writer`."""
         self.clocks_ns: dict[str, int] = {}
         """The greatest time of each writer so far."""
         self._streams = ((history, False), (system, True))
+        self._cuts = Cuts() if cuts is None else cuts
         self._writer = ""
         self._waiting = _Waiting({}, [])
 
@@ -199,6 +201,8 @@ class Feed:
         is_system = (head["flags"] & RowFlag.SYSTEM) != 0
         for stream, system in self._streams:
             mine = is_system[order] == system
+            if not system and (last := self._cuts.last_step(self._writer)) is not None:
+                mine &= head["step"][order] <= last
             if not mine.any():
                 continue
             chosen = order[mine]
