@@ -13,7 +13,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from rltrack._init import define_metric, finish, init, log
+from rltrack._active import finish, log, mark_preempting
+from rltrack._init import define_metric, init, login, setup, teardown
 from rltrack._run import Run
 from rltrack._version import __version__
 from rltrack.errors import ConfigError, Error, UsageError
@@ -46,8 +47,12 @@ __all__ = [
     "finish",
     "init",
     "log",
+    "login",
+    "mark_preempting",
     "run",
+    "setup",
     "summary",
+    "teardown",
     "unwatch",
     "watch",
 ]
@@ -63,9 +68,9 @@ _LATER = {
 
 def __getattr__(name: str) -> Any:
     if name in ("run", "config", "summary"):
-        from rltrack import _init
+        from rltrack import _active
 
-        return _init.attribute(name)
+        return _active.attribute(name)
     if name in _LATER:
         import importlib
 

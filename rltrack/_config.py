@@ -111,6 +111,10 @@ class Config(MutableMapping[str, Any]):
             self._record(changed, [])  # first: it raises when the run has ended
             self._items.update({key: self._watched(key, value) for key, value in changed.items()})
 
+    def restore(self, values: Mapping[str, Json]) -> None:
+        """Hold what is recorded already."""
+        self._items.update({key: self._watched(key, value) for key, value in values.items()})
+
     def setdefaults(self, values: object) -> None:
         """Set the keys that have no value yet."""
         given = as_mapping(values)

@@ -1,46 +1,40 @@
-"""`init`, and the module-level functions that act on the run that it started."""
+"""`init`: what it takes, and which run it returns."""
 
 from __future__ import annotations
 
-import atexit
 import importlib
 import os
-import time
-from collections.abc import Callable, Mapping, Sequence
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal
 
+from rltrack import _active
+from rltrack._active import current, missing
 from rltrack._config import as_mapping
-from rltrack._logged import plain_names
-from rltrack._names import (
-    checked_project,
-    checked_run_id,
-    default_project,
-    new_run_id,
-    new_run_name,
-)
+from rltrack._metrics import Metric
+from rltrack._ranks import silent_rank
 from rltrack._run import Run
+from rltrack._start import start
 from rltrack._terminal import say
 from rltrack._values import config_value
-from rltrack.capture.exit import ExitWatch
-from rltrack.capture.signals import TerminationWatch
-from rltrack.capture.threads import ThreadWatch
-from rltrack.errors import NotInitializedError, StorageError, UsageError
-from rltrack.folder import RunFacts, run_folder
-from rltrack.journal.null import Journal, NullJournal
-from rltrack.journal.process import this_process
+from rltrack.errors import UsageError
 from rltrack.journal.records import Json
-from rltrack.settings import Mode, Settings, resolve
+from rltrack.settings import Mode, Resume, Settings, from_mapping, resolve
 
 #: The hook of each argument that starts one: a function of the argument's name in this module.
 #: Found late and by name, since a hook imports rltrack.
-_HOOKS = {"sync_tensorboard": "rltrack.hooks.tensorboard"}
+_HOOKS = {
+    "sync_tensorboard": "rltrack.hooks.tensorboard",
+    "monitor_gym": "rltrack.hooks.gymnasium",
+}
 
 Reinit = Literal["default", "return_previous", "finish_previous", "create_new"]
 
-#: Runs that are going on, oldest first. The last that did not ask to be apart is `rltrack.run`.
-_live: list[Run] = []
-_current: list[Run] = []
+#: Merged below every config where it lies in the current folder, as with W&B.
+_CONFIG_DEFAULTS = "config-defaults.yaml"
+
+_setup_settings: list[Settings] = []
 
 
 def init(
@@ -48,6 +42,8 @@ def init(
     *,
     name: str | None = None,
     config: object = None,
+    config_include_keys: Sequence[str] | None = None,
+    config_exclude_keys: Sequence[str] | None = None,
     id: str | None = None,
     dir: str | os.PathLike[str] | None = None,
     group: str | None = None,
@@ -55,10 +51,16 @@ def init(
     tags: Sequence[str] | str | None = None,
     notes: str | None = None,
     mode: Mode | Literal["dryrun", "run"] | None = None,
-    reinit: Reinit | bool = "default",
-    allow_val_change: bool = False,
+    reinit: Reinit | bool | None = "default",
+    resume: Resume | bool | None = None,
+    resume_from: str | None = None,
+    fork_from: str | None = None,
+    allow_val_change: bool | None = None,
+    save_code: bool | None = None,
     settings: Settings | Mapping[str, Any] | None = None,
     sync_tensorboard: bool | None = None,
+    tensorboard: bool | None = None,
+    monitor_gym: bool | None = None,
     entity: str | None = None,
     anonymous: str | None = None,
     force: bool | None = None,
@@ -69,21 +71,32 @@ def init(
     Args:
         project: what the run belongs to; by default the name of the git checkout.
         name: display name; by default two words and a number.
-        config: the run's choices: a mapping, a dataclass, an `argparse.Namespace`, any object
-            with attributes, or the path of a JSON, TOML or YAML file.
+        config: the run's choices: a mapping, a dataclass, an `argparse.Namespace`, absl's FLAGS,
+            an OmegaConf, any object with attributes, or the path of a JSON, TOML or YAML file.
+        config_include_keys: of `config`, only these.
+        config_exclude_keys: of `config`, all but these.
         id: names the run within its project; by default eight random letters.
         dir: folder of all projects; by default ``./rltrack-runs``.
         group: what the run belongs to within the project, for example one experiment.
         job_type: what kind of job it is within its group.
         tags: labels.
         notes: free text.
-        mode: ``offline``, ``online`` or ``disabled``; see `Settings`.
-        reinit: what to do if a run is going on: return it (``return_previous``, the default),
-            finish it first (``finish_previous``), or start one beside it (``create_new``).
-        allow_val_change: let config keys take other values.
+        mode: ``offline``, ``online``, ``disabled`` or ``shared``; see `Settings`.
+        reinit: what to do if a run is going on: return it (``return_previous``, the default in a
+            script), finish all first (``finish_previous``, the default in a notebook), or start
+            one beside it (``create_new``).
+        resume: go on with the run of `id`: ``allow`` if it is there, ``must``, ``never``; or
+            ``auto`` (or True) with the last run of this folder and project, if it did not finish.
+        resume_from: go on with a run behind a step, as ``"id?_step=100"``; its later rows are
+            hidden, and `rltrack history --branches` shows them.
+        fork_from: begin a run as a copy of another up to a step, as ``"id?_step=100"``.
+        allow_val_change: let config keys take other values; in a notebook they may.
+        save_code: keep the code of the program beside the run.
         settings: further choices.
         sync_tensorboard: record what this process writes for TensorBoard as well; see
             `rltrack.hooks.tensorboard`.
+        tensorboard: the old name of `sync_tensorboard`.
+        monitor_gym: record the videos that gymnasium's `RecordVideo` writes.
         entity: accepted for W&B's scripts, like `anonymous`, `force` and `magic`.
         anonymous: see `entity`.
         force: see `entity`.
@@ -94,8 +107,28 @@ def init(
         TypeError: `config` is none of what it may be; nothing was started.
         StorageError: no folder can be written, not even a temporary one.
     """
+    given = {
+        "project": project,
+        "name": name,
+        "config": config,
+        "id": id,
+        "dir": dir,
+        "group": group,
+        "job_type": job_type,
+        "tags": tags,
+        "notes": notes,
+        "mode": mode,
+        "resume": resume or None,
+        "resume_from": resume_from,
+        "fork_from": fork_from,
+        "save_code": save_code,
+        "settings": settings,
+        "sync_tensorboard": sync_tensorboard or tensorboard or None,
+        "monitor_gym": monitor_gym or None,
+    }
     chosen = resolve(
         settings,
+        base=_setup_settings[-1] if _setup_settings else None,
         mode=mode,
         dir=dir,
         project=project,
@@ -105,55 +138,85 @@ def init(
         job_type=job_type,
         notes=notes,
         tags=tags,
+        resume="auto" if resume is True else resume or None,
+        resume_from=resume_from,
+        fork_from=fork_from,
+        save_code=save_code,
+        entity=entity,
     )
-    given = _config_values(config)
-    previous = _previous(reinit)
-    if previous is not None and reinit != "create_new":
-        if reinit in ("finish_previous", True):
-            previous.finish()
-        # A run that records nothing is never returned for one that does, nor the other way.
-        elif not previous.disabled and chosen.mode != "disabled":
-            asked = {
-                "project": project,
-                "name": name,
-                "config": config,
-                "id": id,
-                "dir": dir,
-                "group": group,
-                "job_type": job_type,
-                "tags": tags,
-                "notes": notes,
-                "mode": mode,
-                "settings": settings,
-                "sync_tensorboard": sync_tensorboard or None,
-            }
-            dropped = [argument for argument, value in asked.items() if value is not None]
-            if not chosen.silent:
-                ignored = f"; ignored: {', '.join(dropped)}" if dropped else ""
-                say(f"{previous.name} is going on and is returned{ignored}")
-            return previous
+    values = _config_values(config, chosen, config_include_keys, config_exclude_keys)
+    what_then = _checked_reinit(reinit, chosen)
+    previous = current()
+    if what_then == "finish_previous":
+        _active.finish_all()
+    # A run that records nothing is never returned for one that does, nor the other way.
+    elif (
+        what_then == "return_previous"
+        and previous is not None
+        and not previous.disabled
+        and chosen.mode != "disabled"
+    ):
+        if chosen.resume == "must":
+            raise UsageError(
+                f"resume='must': {previous.name} is going on; finish it first, or say reinit="
+            )
+        _tell_of_previous(previous, given, chosen)
+        return previous
 
-    run = _start(chosen, allow_val_change=allow_val_change)
-    run.config.update(given)
+    if why_not := silent_rank(chosen):
+        chosen = Settings(mode="disabled").over(chosen)
+        if not (chosen.silent or chosen.quiet):
+            say(why_not)
+    notebook = in_notebook()
+    run = start(chosen, current_folder(), allow_val_change=bool(allow_val_change) or notebook)
+    run.config.update(values, allow_val_change=True if run.resumed else None)
     if chosen.provenance and not run.disabled:
         from rltrack.capture.provenance import Provenance
 
-        run.on_finish(Provenance(run.note_metadata, _current_folder()).close)
-    _live.append(run)
-    if reinit != "create_new" or not _current:
-        _current.append(run)
-    _watch_exit()
-    _start_hooks(run, sync_tensorboard=sync_tensorboard)
+        run.on_finish(Provenance(run.note_metadata, current_folder()).close)
+    _active.add(run, beside=what_then == "create_new")
+    _start_hooks(run, sync_tensorboard=sync_tensorboard or tensorboard, monitor_gym=monitor_gym)
     if not (chosen.silent or chosen.quiet or run.disabled):
-        say(f"recording {run.name} in {run.folder}")
-        if chosen.mode == "online":
-            say("no server is configured, so mode='online' records here and sends nothing")
-        given_up = {"entity": entity, "anonymous": anonymous, "force": force, "magic": magic}
-        if without_meaning := [
-            argument for argument, value in given_up.items() if value is not None
-        ]:
-            say(f"without a server, {', '.join(without_meaning)} has no meaning and is ignored")
+        _tell(run, {"entity": entity, "anonymous": anonymous, "force": force, "magic": magic})
     return run
+
+
+def _tell(run: Run, without_meaning: Mapping[str, object]) -> None:
+    if run.resumed:
+        say(f"going on with {run.name} at step {run.step} in {run.folder}")
+    else:
+        say(f"recording {run.name} in {run.folder}")
+    if run.settings.mode == "online":
+        say("no server is configured, so mode='online' records here and sends nothing")
+    if given := [argument for argument, value in without_meaning.items() if value is not None]:
+        say(f"without a server, {', '.join(given)} has no meaning and is ignored")
+
+
+def _tell_of_previous(previous: Run, given: Mapping[str, object], chosen: Settings) -> None:
+    dropped = [argument for argument, value in given.items() if value is not None]
+    if not chosen.silent:
+        ignored = f"; ignored: {', '.join(dropped)}" if dropped else ""
+        say(f"{previous.name} is going on and is returned{ignored}")
+
+
+def _checked_reinit(reinit: Reinit | bool | None, chosen: Settings) -> Reinit:
+    modes = ("default", "return_previous", "finish_previous", "create_new", True, False, None)
+    if reinit not in modes:
+        raise UsageError(f"reinit={reinit!r}: there are {', '.join(map(repr, modes[:-1]))}")
+    if isinstance(reinit, bool):
+        meant: Reinit = "finish_previous" if reinit else "return_previous"
+        if not (chosen.silent or chosen.quiet):
+            say(f"reinit={reinit} is an old word for reinit={meant!r}")
+        return meant
+    if reinit in ("default", None):
+        return "finish_previous" if in_notebook() else "return_previous"
+    return reinit or "return_previous"
+
+
+def in_notebook() -> bool:
+    """Whether cells are run one by one, in Jupyter or IPython."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    return shell is not None
 
 
 def _start_hooks(run: Run, **asked: object) -> None:
@@ -169,18 +232,40 @@ def _start_hooks(run: Run, **asked: object) -> None:
                 run.warn(argument, f"{argument} is off: {type(fault).__name__}: {fault}")
 
 
-def _config_values(config: object) -> dict[str, Json]:
+def _config_values(
+    config: object,
+    chosen: Settings,
+    include: Sequence[str] | None,
+    exclude: Sequence[str] | None,
+) -> dict[str, Json]:
     """`init`'s config as it is recorded; looked through before anything is started."""
-    if config is None:
-        return {}
+    if include is not None and exclude is not None:
+        raise UsageError("config_include_keys and config_exclude_keys do not go together")
+    values: dict[str, Any] = {}
+    for path in (*_default_config_files(), *(chosen.config_paths or ())):
+        values |= _read(path)
     if isinstance(config, (str, os.PathLike)):
-        from rltrack._config_file import read_config
+        values |= _read(config)
+    elif config is not None:
+        values |= as_mapping(config)
+    if include is not None:
+        values = {key: value for key, value in values.items() if key in include}
+    if exclude is not None:
+        values = {key: value for key, value in values.items() if key not in exclude}
+    return {key: config_value(value) for key, value in values.items()}
 
-        config = read_config(config)
-    return {key: config_value(value) for key, value in as_mapping(config).items()}
+
+def _default_config_files() -> list[str]:
+    return [_CONFIG_DEFAULTS] if os.path.exists(_CONFIG_DEFAULTS) else []
 
 
-def _current_folder() -> Path:
+def _read(path: str | os.PathLike[str]) -> dict[str, Any]:
+    from rltrack._config_file import read_config
+
+    return as_mapping(read_config(path))
+
+
+def current_folder() -> Path:
     """Where the process is; the root if somebody removed that."""
     try:
         return Path.cwd()
@@ -188,186 +273,45 @@ def _current_folder() -> Path:
         return Path(os.sep)
 
 
-def _previous(reinit: Reinit | bool) -> Run | None:
-    modes = ("default", "return_previous", "finish_previous", "create_new", True, False)
-    if reinit not in modes:
-        raise UsageError(f"reinit={reinit!r}: there are {', '.join(map(repr, modes))}")
-    _forget_finished()
-    return _current[-1] if _current else None
+# -- what else W&B's scripts call ----------------------------------------------------------------
 
 
-def _forget_finished() -> None:
-    _live[:] = [run for run in _live if run.state == "running"]
-    _current[:] = [run for run in _current if run in _live]
-    if not _live:
-        _leave_exit()
+def setup(settings: Settings | Mapping[str, Any] | None = None) -> Settings:
+    """Choose settings for all runs that are started later; what `init` is told counts more.
 
-
-def _start(settings: Settings, *, allow_val_change: bool) -> Run:
-    run_id = checked_run_id(settings.run_id) if settings.run_id is not None else new_run_id()
-    if settings.project is not None:
-        project = checked_project(settings.project)
+    Raises:
+        UsageError: a name or a value that is no setting.
+    """
+    if settings is None:
+        chosen = Settings()
+    elif isinstance(settings, Settings):
+        chosen = settings
     else:
-        project = default_project(_current_folder())
-    host, pid, process = this_process()
-    created_ns = time.time_ns()
-
-    def facts(name: str) -> RunFacts:
-        return RunFacts(
-            id=run_id,
-            project=project,
-            name=settings.name or name,
-            created_ns=created_ns,
-            host=host,
-            pid=pid,
-            process=process,
-            group=settings.group,
-            job_type=settings.job_type,
-            notes=settings.notes,
-            tags=list(settings.tags or ()),
-        )
-
-    if settings.mode == "disabled":
-        null = NullJournal()
-        return Run(facts(f"dummy-{run_id}"), settings, lambda run: null, None)
-
-    def record_in(root: Path) -> Run:
-        folder = run_folder(root.absolute(), project, run_id)
-        try:
-            folder.path.mkdir(parents=True)
-        except FileExistsError:
-            raise UsageError(
-                f"run {run_id!r} of project {project!r} is there already, in {folder.path}; "
-                "leave id= out for a new one"
-            ) from None
-
-        def open_journal(run: Run) -> Journal:
-            from rltrack.journal.writer import JournalWriter  # who only reads needs none
-
-            return JournalWriter(
-                folder.journal,
-                on_trouble=run.on_trouble,
-                admit=plain_names,
-                buffer_bytes=settings.buffer_bytes or 0,
-            )
-
-        name = new_run_name(len(os.listdir(folder.path.parent)))
-        try:
-            return Run(
-                facts(name), settings, open_journal, folder, allow_val_change=allow_val_change
-            )
-        except OSError:
-            _remove(folder.path)
-            raise
-
-    return _in_root_or_spare(settings, record_in)
+        chosen = from_mapping(settings, "setup(settings=…)")
+    _setup_settings[:] = [chosen]
+    return chosen
 
 
-def _in_root_or_spare(settings: Settings, record_in: Callable[[Path], Run]) -> Run:
-    """The run in the root that was chosen, or in a temporary one if that cannot be written."""
-    root = Path(settings.dir or ".")
-    try:
-        return record_in(root)
-    except OSError as refusal:
-        import tempfile
-
-        spare = Path(tempfile.gettempdir()) / "rltrack-runs"
-        try:
-            run = record_in(spare)
-        except OSError:
-            raise StorageError(
-                f"neither {root} ({refusal.strerror}) nor {spare} can be written; choose another "
-                "folder with init(dir=…) or RLTRACK_DIR"
-            ) from refusal
-        if not settings.silent:
-            say(f"warning: {root} cannot be written ({refusal.strerror}); recording in {spare}")
-        return run
+def teardown(exit_code: int | None = None) -> None:
+    """Finish all runs, and forget what `setup` was told."""
+    _active.finish_all(exit_code)
+    _setup_settings.clear()
 
 
-def _remove(folder: Path) -> None:
-    import shutil
-
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-# -- the module's own run ----------------------------------------------------------------------
+def login(*args: object, **kwargs: object) -> bool:
+    """Accepted for W&B's scripts: there is nothing to log in to."""
+    return True
 
 
-def current() -> Run | None:
-    """The run that module-level functions mean; None before `init` and after `finish`."""
-    if _current and _current[-1].state != "running":
-        _forget_finished()
-    return _current[-1] if _current else None
-
-
-def log(data: Mapping[str, Any], step: int | None = None, commit: bool | None = None) -> None:
-    """`Run.log` of the run that is going on."""
-    (current() or _missing("log()")).log(data, step, commit)
-
-
-def define_metric(name: str, step_metric: str | None = None) -> None:
+def define_metric(
+    name: str,
+    step_metric: str | Metric | None = None,
+    step_sync: bool | None = None,
+    hidden: bool | None = None,
+    summary: str | Sequence[str] | None = None,
+    goal: str | None = None,
+    overwrite: bool | None = None,
+) -> Metric:
     """`Run.define_metric` of the run that is going on."""
-    (current() or _missing("define_metric()")).define_metric(name, step_metric)
-
-
-def finish(exit_code: int | None = None, quiet: bool | None = None) -> None:
-    """`Run.finish` of the run that is going on; without one, nothing."""
-    if run := current():
-        run.finish(exit_code, quiet)
-
-
-def attribute(name: str) -> Any:
-    """`rltrack.run`, `.config` and `.summary`."""
-    run = current()
-    if name == "run":
-        return run
-    return getattr(run or _missing(name), name)
-
-
-def _missing(what: str) -> NoReturn:
-    raise NotInitializedError(f"You must call rltrack.init() before rltrack.{what}")
-
-
-# -- the end of the process --------------------------------------------------------------------
-
-
-def _tell_of_thread(fault: BaseException) -> None:
-    import traceback
-
-    told = "".join(traceback.format_exception(fault))
-    for run in _live:
-        run.note("error", f"an exception ended a thread:\n{told}")
-
-
-def _end_by_termination() -> bool:
-    ended = [run.end_by_termination() for run in reversed(_live)]
-    return all(ended)
-
-
-_exit_watch = ExitWatch()
-_thread_watch = ThreadWatch(_tell_of_thread)
-_termination_watch = TerminationWatch(_end_by_termination)
-_registered: list[bool] = []
-
-
-def _watch_exit() -> None:
-    if not _registered:
-        _registered.append(True)
-        atexit.register(_finish_all)
-    _exit_watch.start()
-    _thread_watch.start()
-    _termination_watch.start()
-
-
-def _leave_exit() -> None:
-    _exit_watch.stop()
-    _thread_watch.stop()
-    _termination_watch.stop()
-
-
-def _finish_all() -> None:
-    error = _exit_watch.error()
-    for run in reversed(_live):
-        if run.state == "running":
-            run.end_with(error)
-    _leave_exit()
+    run = current() or missing("define_metric()")
+    return run.define_metric(name, step_metric, step_sync, hidden, summary, goal, overwrite)

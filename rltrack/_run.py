@@ -7,14 +7,16 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
 from rltrack._config import Config
 from rltrack._end import End, by_code, by_error, by_termination
 from rltrack._identity import Identity
 from rltrack._logged import check_names, integer_step
+from rltrack._metrics import Metric, SummingJournal, checked_metric, over
+from rltrack._past import Past
 from rltrack._pulse import Pulse
 from rltrack._rows import RowWriter
 from rltrack._summary import Summary
@@ -22,6 +24,7 @@ from rltrack._terminal import say
 from rltrack.capture.signals import interrupt_main_thread
 from rltrack.errors import RunFinishedError, StorageError, UsageError
 from rltrack.folder import RunFacts, RunFolder
+from rltrack.journal.definitions import Definitions
 from rltrack.journal.null import Journal
 from rltrack.journal.records import (
     ConfigChanged,
@@ -29,11 +32,20 @@ from rltrack.journal.records import (
     Json,
     MetricDefined,
     Noted,
+    Record,
     RowFlag,
     RunChanged,
     SummaryChanged,
 )
 from rltrack.settings import Settings
+
+
+class RunStatus(NamedTuple):
+    """How far a run is uploaded, in W&B's words."""
+
+    sync_items_total: int
+    sync_items_pending: int
+    sync_time: float
 
 
 class Run(Identity):
@@ -49,15 +61,19 @@ class Run(Identity):
 
     __slots__ = (
         "__weakref__",
+        "_after_end",
         "_at_finish",
         "_clock",
         "_config",
+        "_definitions",
         "_ending",
         "_finished",
         "_is_ending",
         "_journal",
         "_last_step",
         "_open_step",
+        "_owner",
+        "_past",
         "_pid",
         "_pulse",
         "_rows",
@@ -76,13 +92,19 @@ class Run(Identity):
         *,
         clock: Callable[[], int] = time.time_ns,
         allow_val_change: bool = False,
+        past: Past | None = None,
+        step: int = 0,
+        owner: bool = True,
     ) -> None:
         self._facts = facts
         self._settings = settings
         self._folder = folder
         self._clock = clock
         self._finished = False
-        self._step = 0
+        self._owner = owner
+        """Whether the end of this process's part is the end of the run."""
+        self._past = past or Past(next_step=step)
+        self._step = self._past.next_step
         self._last_step = -1  # greatest step of a row so far
         self._open_step = -1  # step of a row that a call left open for the next
         self._warned: set[str] = set()
@@ -92,11 +114,15 @@ class Run(Identity):
         self._stop_asked = False
         self._rows = RowWriter(folder, strict=bool(settings.strict), warn=self._warn, clock=clock)
         self._at_finish: list[Callable[[], None]] = []
+        self._after_end: list[Callable[[], None]] = []
+        self._definitions = Definitions()
         self._config = Config(self._record_config, allow_change=allow_val_change)
-        if folder is not None:
+        if folder is not None and owner:
             folder.write_facts(facts)
         self._journal = open_journal(self)
-        self._summary = Summary(lambda: self._journal.latest(), self._record_summary)
+        self._summary = Summary(self._summed_up, self._record_summary)
+        if past is not None:
+            self._restore(past)
         self._pulse: Pulse | None = None
         if folder is not None:
             # The thread must not keep a dropped run alive.
@@ -106,6 +132,26 @@ class Run(Identity):
                 lambda: (look() or _nothing)(),
                 settings.sync_interval_s or 5.0,
             )
+
+    def _restore(self, past: Past) -> None:
+        """Be what the run was when its last process left it."""
+        self._config.restore(past.config)
+        self._summary.restore(past.pinned, {key: past.latest[key] for key in past.removed})
+        for definition in past.definitions:
+            self._take_definition(definition)
+        if isinstance(self._journal, SummingJournal):
+            assert self._folder is not None
+            for row in past.rows(self._folder):
+                self._journal.count(row.values, row.step, row.flags)
+
+    def _summed_up(self) -> dict[str, Json]:
+        """What was logged, as a summary."""
+        latest = self._journal.latest()
+        if self._past.latest:
+            latest = {**self._past.latest, **latest}
+        if isinstance(self._journal, SummingJournal):
+            return self._journal.summary(latest)
+        return latest
 
     # -- logging ---------------------------------------------------------------------------
 
@@ -215,20 +261,49 @@ class Run(Identity):
             if not self.disabled:  # which accepts every call
                 raise
 
-    def define_metric(self, name: str, step_metric: str | None = None) -> None:
-        """Say which metric is the x axis of others.
+    def define_metric(
+        self,
+        name: str,
+        step_metric: str | Metric | None = None,
+        step_sync: bool | None = None,
+        hidden: bool | None = None,
+        summary: str | Sequence[str] | None = None,
+        goal: str | None = None,
+        overwrite: bool | None = None,
+    ) -> Metric:
+        """Say how metrics of a name are drawn and summed up.
 
         Args:
             name: a metric, or a ``prefix*`` of many.
             step_metric: the metric over which they are drawn, for example ``global_step``.
+            step_sync: whether a row without `step_metric` stands at the last value of it; by
+                default it does.
+            hidden: no chart of its own.
+            summary: what `Run.summary` and tables have of it, some of ``min max mean last first
+                best copy none`` with commas, as ``loss.min``; by default its last value. NaN and
+                infinities have no part in it, and are counted as ``loss.not_finite``.
+            goal: ``minimize`` or ``maximize``: which one is ``best``.
+            overwrite: forget what was said of this name before; by default, what is not said
+                again stays.
 
         Raises:
-            UsageError: a ``*`` stands elsewhere than at the end.
+            UsageError: an argument is not what it may be.
         """
         self._refuse_if_finished("define_metric")
-        if "*" in name[:-1]:
-            raise UsageError(f"define_metric({name!r}): a * may only stand at the end of a name")
-        self._journal.write(MetricDefined(self._clock(), name, step_metric))
+        metric = checked_metric(name, step_metric, step_sync, hidden, summary, goal)
+        earlier = None if overwrite else self._definitions.get(name)
+        definition = over(metric, earlier, self._clock())
+        self._take_definition(definition)
+        self._journal.write(definition)
+        return metric
+
+    def _take_definition(self, definition: MetricDefined) -> None:
+        self._definitions.add(definition)
+        if isinstance(self._journal, SummingJournal):
+            self._journal.look_again()
+        elif self._definitions.sums_up():
+            with self._journal.lock:
+                self._journal = SummingJournal(self._journal, self._definitions)
 
     # -- what the run is -------------------------------------------------------------------
 
@@ -247,6 +322,42 @@ class Run(Identity):
         """The index of the next row."""
         return self._step
 
+    @property
+    def is_finished(self) -> bool:
+        """Whether this process's part of the run has ended."""
+        return self._finished
+
+    @property
+    def starting_step(self) -> int:
+        """The index of the first row of this process."""
+        return self._past.next_step
+
+    @property
+    def resumed(self) -> bool:
+        """Whether another process began the run."""
+        return bool(self._past.writers)
+
+    @property
+    def run_folder(self) -> RunFolder | None:
+        """Where the run keeps what; None when disabled."""
+        return self._folder
+
+    def status(self) -> RunStatus:
+        """How much is not yet safe on this disk, which is nothing, and how long ago it was written."""
+        return RunStatus(0, 0, 0.0)
+
+    def __copy__(self) -> Run:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Run:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """In a further process it is attached to; see `_attach.py`."""
+        from rltrack._attach import attach
+
+        return attach, (self.folder, self._facts, self._settings, self._step)
+
     def _change(self, **changes: Any) -> None:
         self._refuse_if_finished("changing the run")
         self._facts = dataclasses.replace(self._facts, **changes)
@@ -260,6 +371,10 @@ class Run(Identity):
     def _record_summary(self, changed: Mapping[str, Json], removed: list[str]) -> None:
         self._refuse_if_finished("summary")
         self._journal.write(SummaryChanged(self._clock(), changed, removed))
+
+    def record(self, record: Record) -> None:
+        """Append a record of another part of rltrack to the run's journal."""
+        self._journal.write(record)
 
     def note_metadata(self, metadata: Mapping[str, Json]) -> None:
         """Add facts about how the run came to be: command, host, versions, environment."""
@@ -305,6 +420,10 @@ class Run(Identity):
         """Have `action` called when the run finishes, last come first: for hooks to undo themselves."""
         self._at_finish.append(action)
 
+    def after_end(self, action: Callable[[], None]) -> None:
+        """Have `action` called when the end is recorded; it must not raise."""
+        self._after_end.append(action)
+
     def finish(self, exit_code: int | None = None, quiet: bool | None = None) -> None:
         """End the run. May be called again; in a forked child it ends only the child's part.
 
@@ -348,8 +467,7 @@ class Run(Identity):
                 return
             self._is_ending = True
             if not self.disabled and os.getpid() != self._pid:  # a forked child
-                self._journal.close()
-                self._finished = True
+                self._leave(end)
                 return
             try:
                 self._undo_hooks()
@@ -358,7 +476,16 @@ class Run(Identity):
                 self._undo_hooks()
                 if self._pulse is not None:
                     self._pulse.stop()
-                self._record_end(self._as_it_was_meant(end))
+                if self._owner:
+                    self._record_end(self._as_it_was_meant(end))
+                else:
+                    self._leave(end)
+
+    def _leave(self, end: End) -> None:
+        """End what this process wrote; the run goes on where it was begun."""
+        self._journal.close()
+        self._finished = True
+        self._facts = dataclasses.replace(self._facts, state=end.state)
 
     def _as_it_was_meant(self, end: End) -> End:
         if self._stop_asked and end.state == "finished":
@@ -387,6 +514,8 @@ class Run(Identity):
             self._facts, state=end.state, exit_code=end.exit_code, ended_ns=now, lost_rows=lost
         )
         self._write_facts()
+        while self._after_end:
+            self._after_end.pop()()
 
     def __enter__(self) -> Run:
         return self
@@ -407,7 +536,7 @@ class Run(Identity):
             )
 
     def _write_facts(self) -> None:
-        if self._folder is None:
+        if self._folder is None or not self._owner or os.getpid() != self._pid:
             return
         try:
             self._folder.write_facts(self._facts)
@@ -428,7 +557,7 @@ class Run(Identity):
 
     def _look(self) -> None:
         """See whether somebody asked the run to stop, by `rltrack stop`."""
-        if self._folder is None or not self._folder.take_stop_request():
+        if self._folder is None or not self._owner or not self._folder.take_stop_request():
             return
         self._stop_asked = True
         self.note("info", "stopped by `rltrack stop`")

@@ -39,6 +39,16 @@ class Summary(MutableMapping[str, Any]):
         object.__setattr__(self, "_pinned", {})
         object.__setattr__(self, "_removed", {})
 
+    def restore(self, pinned: Mapping[str, Json], removed: Mapping[str, Json]) -> None:
+        """Hold what is recorded already.
+
+        Args:
+            pinned: values set by hand.
+            removed: keys that were removed, with the value that they had.
+        """
+        self._pinned.update(pinned)
+        self._removed.update(removed)
+
     def _values(self) -> dict[str, Json]:
         logged = self._latest()
         # A removed key comes back once another value is logged under it.

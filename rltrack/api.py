@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 from rltrack.errors import NotFoundError, UsageError
 from rltrack.extras import require
 from rltrack.folder import State
+from rltrack.journal.definitions import ROW_AXES, STEP
 from rltrack.settings import resolve
-from rltrack.store.definitions import ROW_AXES, STEP
 from rltrack.store.history import Table, TableColumn, pages, spread, table
 from rltrack.store.project import Catalog, Project
 from rltrack.store.query import Predicate, compile_filters, sort_runs

@@ -1,6 +1,7 @@
 """Settings: what may be chosen about a run, and where the choice comes from.
 
-From high to low: arguments of `init`; `init(settings=)`; ``RLTRACK_<NAME>`` in the environment;
+From high to low: arguments of `init`; `init(settings=)`; `setup(settings=)`; ``RLTRACK_<NAME>`` in
+the environment;
 ``WANDB_<NAME>`` for the names that W&B's users set; the settings file
 (``$RLTRACK_CONFIG_DIR/settings.toml``, by default in ``~/.config/rltrack``); the defaults here.
 """
@@ -8,6 +9,7 @@ From high to low: arguments of `init`; `init(settings=)`; ``RLTRACK_<NAME>`` in 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,10 +17,49 @@ from typing import Any, Final, Literal, get_args
 
 from rltrack.errors import UsageError
 
-Mode = Literal["offline", "online", "disabled"]
+Mode = Literal["offline", "online", "disabled", "shared"]
+Resume = Literal["allow", "must", "never", "auto"]
 
 #: W&B's other words for a mode.
 _MODE_ALIASES: Final = {"dryrun": "offline", "run": "online"}
+#: W&B's names of settings that have another here.
+_WANDBS_NAMES: Final = {
+    "run_name": "name",
+    "run_group": "group",
+    "run_job_type": "job_type",
+    "run_notes": "notes",
+    "run_tags": "tags",
+    "root_dir": "dir",
+    "finish_timeout": "finish_timeout_s",
+}
+#: Those without a meaning here, apart from private ones (``_name``, ``x_name``).
+_WANDBS_ONLY: Final = frozenset(
+    [
+        "start_method",
+        "init_timeout",
+        "anonymous",
+        "force",
+        "login_timeout",
+        "base_url",
+        "api_key",
+        "host",
+        "symlink",
+        "show_colors",
+        "show_emoji",
+        "show_errors",
+        "show_info",
+        "show_warnings",
+        "summary_timeout",
+        "problem",
+        "program",
+        "program_relpath",
+        "notebook_name",
+        "sagemaker_disable",
+        "git_remote",
+        "username",
+        "email",
+    ]
+)
 _TRUE: Final = frozenset({"1", "true", "yes", "on"})
 _FALSE: Final = frozenset({"0", "false", "no", "off", ""})
 
@@ -38,7 +79,8 @@ class Settings:
     mode: Mode | None = _setting(
         None,
         "`offline` records into a local folder; `online` does too, and a server gets a copy where "
-        "one is configured; `disabled` records nothing and accepts every call",
+        "one is configured; `disabled` records nothing and accepts every call; `shared` lets many "
+        "processes record one run, whose id they all know",
         wandb="WANDB_MODE",
     )
     dir: str | None = _setting(
@@ -56,6 +98,37 @@ class Settings:
     notes: str | None = _setting(None, "notes on the run", wandb="WANDB_NOTES")
     tags: tuple[str, ...] | None = _setting(
         None, "tags of the run; in the environment a list with commas", wandb="WANDB_TAGS"
+    )
+    entity: str | None = _setting(
+        None, "whose run it is; without a server it has no meaning", wandb="WANDB_ENTITY"
+    )
+    resume: Resume | None = _setting(
+        None,
+        "go on with the run whose id is given: `allow` if it is there, `must`, `never`; `auto` goes "
+        "on with the last run of this folder and project if that did not finish",
+        wandb="WANDB_RESUME",
+    )
+    resume_from: str | None = _setting(
+        None,
+        "go on with a run behind a step, as `id?_step=100`; its later rows are hidden",
+        wandb="WANDB_RESUME_FROM",
+    )
+    fork_from: str | None = _setting(
+        None,
+        "begin a run as a copy of another up to a step, as `id?_step=100`",
+        wandb="WANDB_FORK_FROM",
+    )
+    config_paths: tuple[str, ...] | None = _setting(
+        None,
+        "files of config that are merged below `init(config=)`; in the environment a list with "
+        "commas",
+        wandb="WANDB_CONFIG_PATHS",
+    )
+    save_code: bool | None = _setting(
+        None, "keep the code of the program beside the run (default false)", wandb="WANDB_SAVE_CODE"
+    )
+    all_ranks: bool | None = _setting(
+        None, "record a run in each process of a torchrun, not in rank 0 alone (default false)"
     )
     silent: bool | None = _setting(
         None, "print nothing, not even warnings (default false)", wandb="WANDB_SILENT"
@@ -95,13 +168,33 @@ class Settings:
         return dataclasses.replace(other, **chosen)
 
 
+def _accept_wandbs_names() -> None:
+    """``Settings(start_method="fork")`` is in many scripts: accept it, as a dict with it is."""
+    make = Settings.__init__
+
+    def __init__(self: Settings, **values: Any) -> None:
+        make(self, **_in_our_words(values))
+
+    Settings.__init__ = functools.wraps(make)(__init__)  # type: ignore[method-assign]
+
+
+_accept_wandbs_names()
+
+
 def resolve(
     given: Settings | Mapping[str, Any] | None = None,
     *,
+    base: Settings | None = None,
     environ: Mapping[str, str] = os.environ,
     **arguments: Any,
 ) -> Settings:
     """All sources in their order, as one.
+
+    Args:
+        given: `init(settings=…)`.
+        base: what `setup` was told.
+        environ: the environment.
+        **arguments: of `init`.
 
     Raises:
         UsageError: a source holds a name or a value that is no setting; it names the source.
@@ -112,7 +205,7 @@ def resolve(
         raise UsageError(f"settings={given!r} must be rltrack.Settings or a dict")
     elif not isinstance(given, Settings):
         given = from_mapping(given, "init(settings=…)")
-    chosen = Settings(**arguments).over(given)
+    chosen = Settings(**arguments).over(given).over(base or Settings())
     return chosen.over(from_environment(environ)).over(from_file(environ)).over(DEFAULTS)
 
 
@@ -122,6 +215,7 @@ def from_mapping(values: Mapping[str, Any], source: str) -> Settings:
     Raises:
         UsageError: a name or a value that is no setting; `source` is named in it.
     """
+    values = _in_our_words(values)
     known = {field.name for field in dataclasses.fields(Settings)}
     if unknown := sorted(set(values) - known):
         raise UsageError(
@@ -131,6 +225,20 @@ def from_mapping(values: Mapping[str, Any], source: str) -> Settings:
         return Settings(**values)
     except UsageError as mistake:
         raise UsageError(f"{source}: {mistake}") from None
+
+
+def _in_our_words(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of W&B's scripts by our names, without those that mean nothing here."""
+    known = {field.name for field in dataclasses.fields(Settings)}
+    ours: dict[str, Any] = {}
+    for name, value in values.items():
+        if name in known:
+            ours[name] = value
+        elif name in _WANDBS_NAMES:
+            ours.setdefault(_WANDBS_NAMES[name], value)
+        elif name not in _WANDBS_ONLY and not name.startswith(("_", "x_")):
+            ours[name] = value  # which is told as unknown
+    return ours
 
 
 def from_environment(environ: Mapping[str, str]) -> Settings:
@@ -189,6 +297,14 @@ def _checked(name: str, kind: str, value: Any) -> Any:
         value = _MODE_ALIASES.get(value, value) if isinstance(value, str) else value
         if value not in get_args(Mode):
             raise UsageError(f"mode={value!r}: there are {', '.join(get_args(Mode))}")
+    elif name == "resume":
+        if value not in get_args(Resume):
+            raise UsageError(f"resume={value!r}: there are {', '.join(get_args(Resume))}")
+    elif name == "config_paths":
+        value = (value,) if isinstance(value, (str, os.PathLike)) else value
+        if not isinstance(value, (list, tuple)):
+            raise UsageError(f"config_paths={value!r} must be a list of paths")
+        value = tuple(os.fspath(path) for path in value)
     elif name == "tags":
         value = checked_tags(value)
     elif name == "dir":
@@ -229,6 +345,8 @@ DEFAULTS: Final = Settings(
     silent=False,
     quiet=False,
     strict=False,
+    save_code=False,
+    all_ranks=False,
     provenance=True,
     buffer_bytes=64 << 20,
     sync_interval_s=5.0,

@@ -15,7 +15,7 @@ import hypothesis
 import psutil
 import pytest
 
-from rltrack import _init
+from rltrack import _active
 from rltrack.journal.reader import Entry, JournalReader, RowBlock
 from rltrack.journal.records import Record, Row
 
@@ -48,9 +48,9 @@ def _nothing_left_behind() -> Iterator[None]:
     threads = set(threading.enumerate())
     processes = _children()
     yield
-    for run in reversed(list(_init._live)):
+    for run in reversed(list(_active.live)):
         run.finish()
-    _init._forget_finished()
+    _active.forget_finished()
     left = _left(threads, processes)
     end = time.monotonic() + _PATIENCE_S
     while left and time.monotonic() < end:

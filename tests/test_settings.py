@@ -83,8 +83,8 @@ def test_wandbs_words_for_a_mode_are_ours() -> None:
     [
         (
             "RLTRACK_MODE",
-            "shared",
-            "environment: mode='shared': there are offline, online, disabled",
+            "public",
+            "environment: mode='public': there are offline, online, disabled, shared",
         ),
         ("RLTRACK_STRICT", "maybe", "environment: RLTRACK_STRICT='maybe' is no bool"),
         ("RLTRACK_BUFFER_BYTES", "1.5", "is no int"),

@@ -36,10 +36,10 @@ LAYERS = [
         "_identity",
         "_rows",
     },
-    {"_run", "store"},
+    {"_run", "store", "_metrics", "_past", "_resume", "_lease", "_attach"},
     {"api", "sync"},
     {"sweeps", "importers", "stats"},
-    {"_init", "server"},
+    {"_init", "_active", "_start", "_ranks", "server"},
     {"__init__"},  # the public names
     {"cli", "__main__", "demo"},
 ]

@@ -12,9 +12,17 @@ from rltrack.journal.records import Json, Record, Row
 class Journal(Protocol):
     """What a run writes to."""
 
-    lock: threading.RLock
-    rows: int
-    lost: int
+    @property
+    def lock(self) -> threading.RLock:
+        """Held while a row is written."""
+
+    @property
+    def rows(self) -> int:
+        """Rows written by this process."""
+
+    @property
+    def lost(self) -> int:
+        """Records that the disk refused and the buffer had no room for."""
 
     def write_row(self, values: Mapping[str, object], step: int, time_ns: int, flags: int) -> bool:
         """Append a row of plain numbers; False if some value is not one. The caller holds `lock`."""

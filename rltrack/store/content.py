@@ -20,16 +20,16 @@ import numpy as np
 
 from rltrack.errors import SegmentError
 from rltrack.folder import RunFolder
+from rltrack.journal.book import RecordBook
+from rltrack.journal.branches import Cuts
 from rltrack.journal.reader import SUFFIX, Damage, Entry, JournalReader, Pause, RowBlock
 from rltrack.journal.records import Json, Resumed, Row, WriterOpened
 from rltrack.store.aggregate import Aggregate, Aggregator, merged
-from rltrack.store.branches import Cuts
 from rltrack.store.columns import OBJECT, Column
 from rltrack.store.entries import read_entries
 from rltrack.store.manifest import Manifest, number_of, read_manifest
 from rltrack.store.merge import Merged
 from rltrack.store.overview import Overview
-from rltrack.store.records import RecordBook
 from rltrack.store.sealed import SealedStream
 from rltrack.store.segments import Part
 from rltrack.store.stream import Feed, Points, Stamp, Stream

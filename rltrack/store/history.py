@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from rltrack.journal.definitions import ROW_AXES, RUNTIME, STEP, TIMESTAMP
 from rltrack.store.columns import BOOL, FLOAT, INT, OBJECT, Column, RowNumbers, as_floats
-from rltrack.store.definitions import ROW_AXES, RUNTIME, STEP, TIMESTAMP
 from rltrack.store.run import RunReader, StreamName
 from rltrack.store.series import axis_values, seconds
 from rltrack.store.stream import Points

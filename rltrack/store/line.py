@@ -19,10 +19,10 @@ from typing import Literal, Protocol, TypeVar
 import numpy as np
 
 from rltrack.errors import SegmentError
+from rltrack.journal.definitions import ROW_AXES, RUNTIME, STEP
 from rltrack.store.blocks import BLOCK_POINTS, FACTOR, Blocks, blocks_of, levels_of
 from rltrack.store.columns import OBJECT, Floats, Ints
 from rltrack.store.content import Content, StreamName
-from rltrack.store.definitions import ROW_AXES, RUNTIME, STEP
 from rltrack.store.merge import is_ascending
 from rltrack.store.overview import Entry, Overview
 from rltrack.store.run import RunReader

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from rltrack.journal.definitions import STEP
 from rltrack.store.blocks import pick_level
-from rltrack.store.definitions import STEP
 from rltrack.store.line import Line, line
 from rltrack.store.run import RunReader
 from rltrack.store.thin import Buckets, Grid, even_grid, own_grid, thin, thin_blocks

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -25,12 +26,12 @@ from typing import Any, Final, TypeVar, get_args
 from rltrack._names import name_of_folder
 from rltrack.errors import JournalError, MissingExtraError, SegmentError
 from rltrack.folder import RunFacts, RunFolder, State
+from rltrack.journal.book import RecordBook
+from rltrack.journal.branches import Cuts
 from rltrack.journal.records import MediaStored, Noted
 from rltrack.store.aggregate import Aggregate
-from rltrack.store.branches import Cuts
 from rltrack.store.content import Content, StreamName, tell_damage
 from rltrack.store.merge import Merged
-from rltrack.store.records import RecordBook
 from rltrack.store.seal import PART_VALUES, seal
 from rltrack.store.state import Processes, without_a_word
 from rltrack.store.stream import Points
@@ -246,9 +247,7 @@ class RunReader:
         """See whether the run still lives; whether its state is another."""
         before = self._state
         finished = self._book.finished
-        alive = self._processes.any_alive(
-            self._facts, self._heartbeat_at, but=self._book.finished_by or None
-        )
+        alive = self._processes.any_alive(self._facts, self._heartbeat_at, but=self._book.done)
         if finished is not None:
             self._state = _known_state(finished.state)
         elif self._facts is not None and self._facts.state != "running":
@@ -346,9 +345,30 @@ class RunReader:
             ),
             damage=self._what_is_damaged(),
             config=self._book.config.values(),
-            summary=self._book.merged_summary(content.latest()),
+            summary=self._summed_up(content),
             aggregates=content.aggregates(),
         )
+
+    def _summed_up(self, content: Content) -> dict[str, Any]:
+        latest = content.latest()
+        definitions = self._book.definitions
+        if not definitions.sums_up():
+            return self._book.merged_summary(latest)
+        aggregates = content.aggregates()
+        last = {key: value for key, (_, value) in latest.items()}
+        summed = definitions.summed_up(last, aggregates.get, self._first_number)
+        # What a metric amounts to is as new as its last value.
+        stamps = {key: latest[key][0] for key in latest}
+        return self._book.merged_summary(
+            {
+                key: (stamps.get(key) or stamps[key.rpartition(".")[0]], summed[key])
+                for key in summed
+            }
+        )
+
+    def _first_number(self, key: str) -> float:
+        points = self._content.points(key, "default")
+        return float(points.numbers()[1][0]) if points else math.nan
 
     def _what_is_damaged(self) -> tuple[str, ...]:
         told = [trouble for trouble in (self._facts_trouble, self._content.trouble) if trouble]

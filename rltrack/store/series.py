@@ -12,8 +12,8 @@ from typing import Final
 
 import numpy as np
 
+from rltrack.journal.definitions import RUNTIME, STEP, TIMESTAMP
 from rltrack.store.columns import Floats, Ints, RowNumbers
-from rltrack.store.definitions import RUNTIME, STEP, TIMESTAMP
 from rltrack.store.merge import ascending_order, is_ascending
 from rltrack.store.run import RunReader, StreamName
 

@@ -8,7 +8,7 @@ another host, or in another container, cannot be seen: its heartbeat speaks for 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from typing import Final
 
 from rltrack.folder import RunFacts, State
@@ -45,17 +45,17 @@ class Processes:
         return min(self._by_writer.values(), key=lambda opened: opened.time_ns, default=None)
 
     def any_alive(
-        self, facts: RunFacts | None, heartbeat_at: float, *, but: str | None = None
+        self, facts: RunFacts | None, heartbeat_at: float, *, but: Container[str] = ()
     ) -> bool:
         """Whether one of them still lives, as far as that can be told from here.
 
         Args:
             facts: of `run.json`, for a run whose journal names no process.
             heartbeat_at: mtime of `run.json`, in seconds since the epoch.
-            but: a writer that is not asked for.
+            but: writers that are not asked for.
         """
         asked: Iterable[WriterOpened] = [
-            process for writer, process in self._by_writer.items() if writer != but
+            process for writer, process in self._by_writer.items() if writer not in but
         ]
         if not self._by_writer and facts is not None:
             asked = [WriterOpened(facts.created_ns, facts.host, facts.pid, facts.process)]

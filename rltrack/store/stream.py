@@ -15,10 +15,10 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from rltrack.journal.branches import Cuts
 from rltrack.journal.format import Schema
 from rltrack.journal.reader import RowBlock
 from rltrack.journal.records import Json, Row, RowFlag
-from rltrack.store.branches import Cuts
 from rltrack.store.columns import (
     KIND_OF_LETTER,
     OBJECT,

@@ -47,7 +47,7 @@ def methods() -> list[Any]:
 def _classes_are_left_as_they_were() -> Iterator[None]:
     before, finders = methods(), list(sys.meta_path)
     yield
-    for run in reversed(list(rltrack._init._live)):
+    for run in reversed(list(rltrack._active.live)):
         run.finish()
     assert methods() == before
     assert sys.meta_path == finders

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from rltrack.journal.definitions import Definitions
 from rltrack.journal.reader import Entry
 from rltrack.journal.records import (
     ConfigChanged,
@@ -22,7 +23,6 @@ from rltrack.journal.records import (
     RunChanged,
     SummaryChanged,
 )
-from rltrack.store.definitions import Definitions
 
 if TYPE_CHECKING:
     from rltrack.store.stream import Stamp  # which needs NumPy; who resumes a run needs none
@@ -86,6 +86,11 @@ class RecordBook:
         self._past: set[str] = set()
         """Writers before the last process that went on with the run: their ends do not count."""
         self._clock_ns: dict[str, int] = {}
+
+    @property
+    def done(self) -> set[str]:
+        """Writers that have no part in whether the run goes on."""
+        return {*self._past, self.finished_by} - {""}
 
     def take(self, entry: Entry) -> None:
         """Take one record that is no row."""

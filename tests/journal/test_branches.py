@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rltrack.folder import RunFolder, run_folder
+from rltrack.journal.branches import Cuts
 from rltrack.journal.records import Finished, MetricDefined, Record, Resumed, Row, RowFlag
 from rltrack.journal.writer import JournalWriter
-from rltrack.store.branches import Cuts
 from rltrack.store.run import RunReader
 
 
