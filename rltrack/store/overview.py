@@ -32,7 +32,6 @@ from rltrack.store.blocks import (
     block_count,
     level_count,
 )
-from rltrack.store.handles import Descriptor, Handles
 
 VERSION: Final = 1
 _MAGIC: Final = b"rltovw\x1a\n"
@@ -180,8 +179,11 @@ class Overview:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._identity: object = None
-        size = self._file().size
+        try:
+            self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError as cause:
+            raise SegmentError(f"{path} cannot be read: {cause}") from cause
+        size = os.fstat(self._fd).st_size
         if size < len(_MAGIC) + _FOOTER.size:
             raise SegmentError(f"{path} is cut off: it has {size} bytes")
         # Most often the index is short, so that one read gets it with the footer.
@@ -207,7 +209,8 @@ class Overview:
         return cls(path)
 
     def __del__(self) -> None:
-        _OPEN.close(self)
+        if (fd := getattr(self, "_fd", -1)) >= 0:
+            os.close(fd)
 
     def _find(self) -> dict[tuple[str, str], int]:
         if self._places is None:
@@ -282,22 +285,9 @@ class Overview:
         records = np.frombuffer(data, layout)[first - begin : end - begin]
         return _blocks(records, entry.points, level, first)
 
-    def _file(self) -> Descriptor:
-        try:
-            file = _OPEN.of(self, lambda: Descriptor(self.path))
-        except OSError as cause:
-            raise SegmentError(f"{self.path} cannot be read: {cause}") from cause
-        if self._identity is None:
-            self._identity = file.identity
-        elif file.identity != self._identity:
-            # Segments were deleted and made again: the index that was read is of another file.
-            raise SegmentError(f"{self.path} is another file by now")
-        return file
-
     def _read(self, offset: int, size: int) -> bytes:
-        file = self._file()
         try:
-            data = os.pread(file.fd, size, offset)
+            data = os.pread(self._fd, size, offset)
         except OSError as cause:
             raise SegmentError(f"{self.path} cannot be read: {cause}") from cause
         if len(data) != size:
@@ -306,7 +296,6 @@ class Overview:
 
 
 _TAIL_BYTES: Final = 1 << 12
-_OPEN: Final[Handles[Descriptor]] = Handles()
 
 
 def _layout(finite: bool, level: int) -> np.dtype[Any]:

@@ -1,220 +1,258 @@
-"""Which runs, in which order and groups: as W&B's `Api.runs` takes it, or as a text.
+"""Which runs, and in which order: filters and orders as W&B's `Api.runs` takes them.
 
     {"config.learning_rate": {"$lt": 1e-3}, "tags": "baseline", "$or": [{…}, {…}]}
-    config.learning_rate < 1e-3 and tags has baseline and (… or …)
 
 A filter names fields and what each must be: a value, or operators ($eq $ne $gt $gte $lt $lte
-$in $nin $exists $regex $not), all of which must hold; $and, $or and $nor join filters. The
-text form is told in `text_filter.py`. Both come to the same tree, see `predicate.py`.
+$in $nin $exists $regex $not), all of which must hold; $and, $or and $nor join filters. As in
+MongoDB, a field with many values (`tags`) fits if one of them does, a field that is missing
+equals None, and values of different types have no order.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import operator
 import re
-import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from rltrack.errors import UsageError
-from rltrack.store.fields import Field, config_but, field
-from rltrack.store.predicate import (
-    AllOf,
-    AnyOf,
-    Compare,
-    Condition,
-    Equals,
-    Every,
-    Exists,
-    Inverse,
-    Matches,
-    Not,
-    Predicate,
-    Sign,
-    Some,
-    Where,
-)
+from rltrack.store.run import RunDigest
 
-#: Ways to say which runs.
-Filters = Mapping[str, Any] | str
-#: Ways to say in which order.
-Orders = str | Sequence[str]
-
-Now = Callable[[], float]
+Predicate = Callable[[RunDigest], bool]
 
 
-def compile_filters(filters: Filters | None, *, now: Now = time.time) -> Predicate:
+class _Missing:
+    """In the place of a value: the run has none."""
+
+    def __repr__(self) -> str:
+        return "nothing"
+
+
+_MISSING: Final = _Missing()
+
+
+def _given(value: str | None) -> list[str]:
+    """What was not chosen is missing."""
+    return [] if value is None else [value]
+
+
+#: Each field's values; `name` is both that is shown and the id, which W&B calls so.
+_FIELDS: Final[dict[str, Callable[[RunDigest], Sequence[Any]]]] = {
+    "id": lambda run: [run.id],
+    "name": lambda run: [run.name, run.id],
+    "display_name": lambda run: [run.name],
+    "displayName": lambda run: [run.name],
+    "state": lambda run: [run.state],
+    "tags": lambda run: list(run.tags),
+    "group": lambda run: _given(run.group),
+    "job_type": lambda run: _given(run.job_type),
+    "jobType": lambda run: _given(run.job_type),
+    "host": lambda run: [run.host],
+    "notes": lambda run: _given(run.notes),
+    "created_at": lambda run: [run.created_at],
+    "createdAt": lambda run: [run.created_at],
+    "heartbeat_at": lambda run: [run.heartbeat_at],
+}
+_TIMES: Final = ("created_at", "createdAt", "heartbeat_at")
+_MAPPINGS: Final[dict[str, Callable[[RunDigest], dict[str, Any]]]] = {
+    "config": lambda run: run.config,
+    "summary_metrics": lambda run: run.summary,
+    "summary": lambda run: run.summary,
+}
+
+
+def compile_filters(filters: Mapping[str, Any] | None) -> Predicate:
     """A test of runs.
-
-    Args:
-        filters: a dict, or a text; None is all runs.
-        now: seconds since the epoch, for ages such as ``2h ago``.
 
     Raises:
         UsageError: an operator or a field is not known, or an operand is of a wrong type.
     """
-    if isinstance(filters, str):
-        from rltrack.store.text_filter import parse_filter
-
-        return parse_filter(filters, now=now)
     if not isinstance(filters, Mapping | None):
-        raise UsageError(
-            f"filters={filters!r} must be a dict or a text, for example {{'state': 'finished'}} "
-            "or 'state = finished'"
-        )
-    return Every(tuple(_compile(name, wanted, now) for name, wanted in (filters or {}).items()))
+        raise UsageError(f"filters={filters!r} must be a dict, for example {{'state': 'finished'}}")
+    tests = [_compile(name, wanted) for name, wanted in (filters or {}).items()]
+    return lambda run: all(test(run) for test in tests)
 
 
-def _compile(name: str, wanted: Any, now: Now) -> Predicate:
+def _compile(name: str, wanted: Any) -> Predicate:
     if name in ("$and", "$or", "$nor"):
         if not isinstance(wanted, (list, tuple)) or not wanted:
             raise UsageError(f"filters: {name} takes a list of filters, not {wanted!r}")
-        parts = tuple(_compile_dict(one, now) for one in wanted)
+        tests = [compile_filters(one) for one in wanted]
         if name == "$and":
-            return Every(parts)
-        return Some(parts) if name == "$or" else Not(Some(parts))
+            return lambda run: all(test(run) for test in tests)
+        found = name == "$or"
+        return lambda run: any(test(run) for test in tests) == found
     if name == "$not":
-        return Not(_compile_dict(wanted, now))
-    if not isinstance(name, str) or name.startswith("$"):
+        inverse = compile_filters(wanted)
+        return lambda run: not inverse(run)
+    if name.startswith("$"):
         raise UsageError(
             f"filters: there is no operator {name!r}; $and, $or, $nor and $not join filters"
         )
-    asked = field(name)
-    return Where(asked, _condition(asked, wanted, now))
+    read = _reader(name)
+    fits = _condition(name, wanted)
+    return lambda run: fits(read(run))
 
 
-def _compile_dict(filters: Any, now: Now) -> Predicate:
-    if not isinstance(filters, Mapping):
-        raise UsageError(f"filters: {filters!r} must be a dict, as in {{'state': 'finished'}}")
-    return compile_filters(filters, now=now)
+# -- fields --------------------------------------------------------------------------------------
+
+
+def _reader(name: str, asked: str = "filters") -> Callable[[RunDigest], Sequence[Any]]:
+    """How a field's values are found; a field that a run lacks has none."""
+    if name in _FIELDS:
+        return _FIELDS[name]
+    mapping, _, path = name.partition(".")
+    if mapping not in _MAPPINGS or not path:
+        known = ", ".join([*_FIELDS, "config.<key>", "summary_metrics.<key>"])
+        raise UsageError(f"{asked}: runs have no field {name!r}; there are {known}")
+    values = _MAPPINGS[mapping]
+
+    def read(run: RunDigest) -> Sequence[Any]:
+        found = _lookup(values(run), path)
+        if isinstance(found, _Missing) and path.endswith(".value"):  # W&B's way to say config.x
+            found = _lookup(values(run), path.removesuffix(".value"))
+        if isinstance(found, _Missing):
+            return []
+        return [found, *found] if isinstance(found, list) else [found]
+
+    return read
+
+
+def _lookup(values: Any, path: str) -> Any:
+    """A dotted path in nested mappings, of which a key may hold dots itself."""
+    if not isinstance(values, Mapping):
+        return _MISSING
+    if path in values:
+        return values[path]
+    parts = path.split(".")
+    for count in range(len(parts) - 1, 0, -1):
+        head = ".".join(parts[:count])
+        if head in values:
+            found = _lookup(values[head], ".".join(parts[count:]))
+            if not isinstance(found, _Missing):
+                return found
+    return _MISSING
 
 
 # -- conditions ----------------------------------------------------------------------------------
 
-_SIGNS: Final[dict[str, Sign]] = {"$gt": ">", "$gte": ">=", "$lt": "<", "$lte": "<="}
+Fits = Callable[[Sequence[Any]], bool]
 
 
-def _condition(asked: Field, wanted: Any, now: Now) -> Condition:
+def _condition(name: str, wanted: Any) -> Fits:
     if not isinstance(wanted, Mapping) or not any(str(key).startswith("$") for key in wanted):
-        return Equals(operand(asked, wanted, now))
-    parts = tuple(_operator(asked, sign, value, now) for sign, value in wanted.items())
-    return parts[0] if len(parts) == 1 else AllOf(parts)
+        return _equals(_operand(name, wanted))
+    tests = [_operator(name, sign, operand) for sign, operand in wanted.items()]
+    return lambda values: all(test(values) for test in tests)
 
 
-def _operator(asked: Field, sign: str, value: Any, now: Now) -> Condition:
+def _operator(name: str, sign: str, operand: Any) -> Fits:
     if sign in ("$eq", "$ne"):
-        equals = Equals(operand(asked, value, now))
-        return equals if sign == "$eq" else Inverse(equals)
-    if sign in _SIGNS:
-        return Compare(_SIGNS[sign], operand(asked, value, now))
+        equals = _equals(_operand(name, operand))
+        return equals if sign == "$eq" else lambda values: not equals(values)
+    if sign in _ORDERS:
+        bound, compare = _operand(name, operand), _ORDERS[sign]
+        return lambda values: any(
+            _ordered(value, bound) and compare(value, bound) for value in values
+        )
     if sign in ("$in", "$nin"):
-        if not isinstance(value, (list, tuple, set, frozenset)):
-            raise UsageError(f"filters: {sign} of '{asked}' takes a list, not {value!r}")
-        among = AnyOf(tuple(Equals(operand(asked, choice, now)) for choice in value))
-        return among if sign == "$in" else Inverse(among)
+        if not isinstance(operand, (list, tuple, set, frozenset)):
+            raise UsageError(f"filters: {sign} of {name!r} takes a list, not {operand!r}")
+        choices = [_equals(_operand(name, choice)) for choice in operand]
+        found = sign == "$in"
+        return lambda values: any(choice(values) for choice in choices) == found
     if sign == "$exists":
-        return Exists() if value else Inverse(Exists())
+        return lambda values: bool(values) == bool(operand)
     if sign == "$regex":
-        return Matches(pattern(asked, value))
+        pattern = _pattern(name, operand)
+        return lambda values: any(isinstance(v, str) and bool(pattern.search(v)) for v in values)
     if sign == "$not":
-        return Inverse(_condition(asked, value, now))
-    known = ", ".join(["$eq", "$ne", *_SIGNS, "$in", "$nin", "$exists", "$regex", "$not"])
-    raise UsageError(f"filters: there is no operator {sign!r} (on '{asked}'); there are {known}")
+        inverse = _condition(name, operand)
+        return lambda values: not inverse(values)
+    known = ", ".join(["$eq", "$ne", *_ORDERS, "$in", "$nin", "$exists", "$regex", "$not"])
+    raise UsageError(f"filters: there is no operator {sign!r} (on {name!r}); there are {known}")
 
 
-_AGE: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdw])\w*\s+ago", re.IGNORECASE)
-_UNIT_S: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+_ORDERS: Final[dict[str, Callable[[Any, Any], bool]]] = {
+    "$gt": operator.gt,
+    "$gte": operator.ge,
+    "$lt": operator.lt,
+    "$lte": operator.le,
+}
 
 
-def operand(asked: Field, value: Any, now: Now) -> Any:
-    """The operand; of a time, a date, ISO text or an age becomes seconds since the epoch.
-
-    Raises:
-        UsageError: it is no time, and the field is one.
-    """
-    if not asked.is_time:
-        return list(value) if isinstance(value, tuple) else value
-    if isinstance(value, str):
-        if age := _AGE.fullmatch(value.strip()):
-            return now() - float(age[1]) * _UNIT_S[age[2].lower()]
+def _operand(name: str, operand: Any) -> Any:
+    """The operand; of a time, a date or ISO text becomes seconds since the epoch."""
+    if name not in _TIMES:
+        return list(operand) if isinstance(operand, tuple) else operand
+    if isinstance(operand, str):
         try:
-            value = dt.datetime.fromisoformat(value)
+            operand = dt.datetime.fromisoformat(operand)
         except ValueError:
             raise UsageError(
-                f"filters: {asked}={value!r} is no time; write 2026-01-31T12:00:00, 2h ago, "
-                "or seconds"
+                f"filters: {name}={operand!r} is no time; write 2026-01-31T12:00:00, or seconds"
             ) from None
-    if isinstance(value, dt.datetime):
+    if isinstance(operand, dt.datetime):
         # Like W&B's: a time without a zone is UTC.
-        zone = value.tzinfo or dt.UTC
-        return value.replace(tzinfo=zone).timestamp()
-    return value
+        zone = operand.tzinfo or dt.UTC
+        return operand.replace(tzinfo=zone).timestamp()
+    return operand
 
 
-def pattern(asked: Field, value: Any) -> re.Pattern[str]:
-    """A regular expression.
-
-    Raises:
-        UsageError: it is none.
-    """
+def _pattern(name: str, operand: Any) -> re.Pattern[str]:
     try:
-        return re.compile(value)
+        return re.compile(operand)
     except (re.error, TypeError) as mistake:
         raise UsageError(
-            f"filters: $regex of '{asked}' is no regular expression: {mistake}"
+            f"filters: $regex of {name!r} is no regular expression: {mistake}"
         ) from None
+
+
+def _equals(wanted: Any) -> Fits:
+    if wanted is None:
+        return lambda values: not values or any(value is None for value in values)
+    return lambda values: any(_kind(value) == _kind(wanted) and value == wanted for value in values)
+
+
+def _ordered(value: Any, bound: Any) -> bool:
+    return _kind(value) == _kind(bound) and _kind(value) in ("number", "text", "bool")
+
+
+def _kind(value: Any) -> str:
+    """Values of one kind can be compared. True is not 1 here."""
+    if isinstance(value, bool):
+        return "bool"
+    if isinstance(value, (int, float)):
+        return "number"
+    return "text" if isinstance(value, str) else type(value).__name__
 
 
 # -- order ---------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
-    """A field to sort by. Runs without it, or with NaN in it, come last either way."""
+def sort_runs(runs: list[RunDigest], order: str) -> list[RunDigest]:
+    """`runs` by a field: ``+created_at``, ``-summary_metrics.loss``, ``config.seed``.
 
-    field: Field
-    descending: bool = False
-
-
-def compile_orders(order: Orders) -> tuple[Order, ...]:
-    """Fields to sort by: ``+created_at``, ``-summary_metrics.loss``, ``-max(eval/return)``.
-
-    Args:
-        order: one, or several of which the first counts most.
+    Runs without the field, or with NaN in it, come last, whichever the direction.
 
     Raises:
         UsageError: there is no such field.
     """
-    return tuple(map(_order, [order] if isinstance(order, str) else order))
-
-
-def _order(order: Any) -> Order:
     if not isinstance(order, str) or not order.lstrip("+-"):
         raise UsageError(f"order={order!r} must name a field, for example '-created_at'")
-    return Order(field(order.lstrip("+-"), "order"), order.startswith("-"))
+    descending = order.startswith("-")
+    read = _reader(order.lstrip("+-"), "order")
 
+    def place(run: RunDigest) -> tuple[str, Any] | None:
+        values = read(run)
+        if not values or values[0] is None or values[0] != values[0]:
+            return None
+        kind = _kind(values[0])
+        return kind, values[0] if kind in ("bool", "number", "text") else repr(values[0])
 
-# -- groups --------------------------------------------------------------------------------------
-
-
-def compile_groups(
-    keys: str | Sequence[str] | None = None, all_config_but: Sequence[str] | None = None
-) -> tuple[Field, ...]:
-    """Fields to group by; see `Runs.group_by`.
-
-    Raises:
-        UsageError: there is no such field, or the keys are no list of texts.
-    """
-    for name, given in (("keys", keys), ("all_config_but", all_config_but)):
-        is_list = isinstance(given, (list, tuple)) and all(isinstance(k, str) for k in given)
-        if not (given is None or is_list or (name == "keys" and isinstance(given, str))):
-            raise UsageError(f"group: {name}={given!r} must be a list of texts, as in ['seed']")
-    named = [keys] if isinstance(keys, str) else keys or []
-    found = [field(name, "group") for name in named]
-    if all_config_but is not None:
-        found.append(config_but(all_config_but))
-    if not found:
-        raise UsageError("group: name a field, as in 'config.env', or all_config_but=['seed']")
-    return tuple(found)
-
+    # In the order of creation where the field is the same, or missing.
+    by_creation = sorted(runs, key=lambda run: (run.created_at, run.id))
+    placed = [run for run in by_creation if place(run) is not None]
+    placed.sort(key=lambda run: place(run) or ("", 0), reverse=descending)
+    return placed + [run for run in by_creation if place(run) is None]
