@@ -21,6 +21,8 @@ FACTOR: Final = 16
 _TOP_BLOCKS: Final = 16
 #: On average, so that the edge of a bucket is wrong by a quarter of it at most.
 _BLOCKS_A_BUCKET: Final = 4
+#: Blocks with values that are not finite, which take copies: as many as a core's cache holds.
+_ROWS_AT_ONCE: Final = 1024
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -154,22 +156,38 @@ def _whole_blocks(step: Ints, time_ns: Ints, values: Floats, size: int) -> Block
     with np.errstate(over="ignore", invalid="ignore"):
         least, greatest, mean = table.min(axis=1), table.max(axis=1), table.mean(axis=1)
         # The mean is not finite where a value is not, or where the sum is beyond the largest float.
-        for row in np.flatnonzero(~np.isfinite(mean)).tolist():
-            some = table[row][np.isfinite(table[row])]
-            if len(some) < size:
+        rest = np.flatnonzero(~np.isfinite(mean))
+        for first in range(0, len(rest), _ROWS_AT_ONCE):
+            rows = rest[first : first + _ROWS_AT_ONCE]
+            some = table[rows]
+            least[rows], greatest[rows], mean[rows] = _of_finite(some)
+            found = _odd(some).sum(axis=2)
+            if found.any():
                 odd = np.zeros((3, len(table)), np.int64) if odd is None else odd
-                odd[:, row] = _odd(table[row]).sum(axis=1)
-            if len(some):
-                least[row], greatest[row] = some.min(), some.max()
-                mean[row] = (some / len(some)).sum()
-            else:
-                least[row] = greatest[row] = mean[row] = np.nan
+                odd[:, rows] = found
     # Rounding may put the mean of equal values beside them.
     mean = np.clip(mean, least, greatest)
     counts = np.full(len(table), size, np.int64)
     return Blocks(
         step.copy(), time_ns.copy(), counts, odd, least, greatest, mean, table[:, -1].copy()
     )
+
+
+def _of_finite(table: Floats) -> tuple[Floats, Floats, Floats]:
+    """Least, greatest and mean of what is finite in each row; NaN where nothing is."""
+    finite = np.isfinite(table)
+    count = finite.sum(axis=1)
+    none = count == 0
+    least = np.where(finite, table, np.inf).min(axis=1)
+    greatest = np.where(finite, table, -np.inf).max(axis=1)
+    known = np.where(finite, table, 0.0)
+    mean = known.sum(axis=1) / count
+    beyond = ~(np.isfinite(mean) | none)
+    if beyond.any():
+        # Divided before they are added.
+        mean[beyond] = (known[beyond] / count[beyond, np.newaxis]).sum(axis=1)
+    least[none] = greatest[none] = mean[none] = np.nan
+    return least, greatest, mean
 
 
 def coarser(blocks: Blocks) -> Blocks:
@@ -196,7 +214,7 @@ def joined(blocks: Blocks, begin: Ints) -> Blocks:
     known = blocks.mean if odd is None else np.where(finite > 0, blocks.mean, 0.0)
     with np.errstate(over="ignore", invalid="ignore"):
         mean = np.add.reduceat(known * finite, begin) / total
-        if odd is not None or not np.isfinite(mean).all():
+        if (~np.isfinite(mean) & (total > 0)).any():
             # Weighted before they are added, where a sum is beyond the largest float.
             weights = finite / np.repeat(np.maximum(total, 1), end - begin)
             weighted = np.add.reduceat(known * weights, begin)

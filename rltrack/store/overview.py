@@ -17,7 +17,7 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, ClassVar, Final
 from zlib import crc32
 
 import numpy as np
@@ -32,6 +32,7 @@ from rltrack.store.blocks import (
     block_count,
     level_count,
 )
+from rltrack.store.handles import Descriptor, Handles
 
 VERSION: Final = 1
 _MAGIC: Final = b"rltovw\x1a\n"
@@ -174,16 +175,16 @@ class OverviewWriter:
 class Overview:
     """An overview file that is open for reading.
 
-    Every method raises `SegmentError` where the file is damaged.
+    Every method raises `SegmentError` where the file is damaged. Threads may share one.
     """
+
+    #: Of the class, so that it is still there when an overview is collected as Python ends.
+    _open: ClassVar[Handles[Descriptor]] = Handles()
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        try:
-            self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        except OSError as cause:
-            raise SegmentError(f"{path} cannot be read: {cause}") from cause
-        size = os.fstat(self._fd).st_size
+        self._identity: object = None
+        size = self._file().size
         if size < len(_MAGIC) + _FOOTER.size:
             raise SegmentError(f"{path} is cut off: it has {size} bytes")
         # Most often the index is short, so that one read gets it with the footer.
@@ -201,6 +202,9 @@ class Overview:
         self._entries = np.frombuffer(index, _ENTRY, count)
         self._lengths = np.frombuffer(index, "<u4", count, count * _ENTRY.itemsize)
         self._names = index[count * (_ENTRY.itemsize + 4) :]
+        # The checksum is of the index, and says nothing of the number of entries beside it.
+        if int(self._lengths.sum(dtype=np.int64)) != len(self._names):
+            raise SegmentError(f"{path}: its index is not of {count} metrics")
         self._places: dict[tuple[str, str], int] | None = None
 
     @classmethod
@@ -209,8 +213,7 @@ class Overview:
         return cls(path)
 
     def __del__(self) -> None:
-        if (fd := getattr(self, "_fd", -1)) >= 0:
-            os.close(fd)
+        self._open.close(self)
 
     def _find(self) -> dict[tuple[str, str], int]:
         if self._places is None:
@@ -285,9 +288,22 @@ class Overview:
         records = np.frombuffer(data, layout)[first - begin : end - begin]
         return _blocks(records, entry.points, level, first)
 
-    def _read(self, offset: int, size: int) -> bytes:
+    def _file(self) -> Descriptor:
         try:
-            data = os.pread(self._fd, size, offset)
+            file = self._open.of(self, lambda: Descriptor(self.path))
+        except OSError as cause:
+            raise SegmentError(f"{self.path} cannot be read: {cause}") from cause
+        if self._identity is None:
+            self._identity = file.identity
+        elif file.identity != self._identity:
+            # Segments were deleted and made again: the index that was read is of another file.
+            raise SegmentError(f"{self.path} is another file by now")
+        return file
+
+    def _read(self, offset: int, size: int) -> bytes:
+        file = self._file()
+        try:
+            data = os.pread(file.fd, size, offset)
         except OSError as cause:
             raise SegmentError(f"{self.path} cannot be read: {cause}") from cause
         if len(data) != size:

@@ -1,17 +1,14 @@
-"""Blocks of points, and the file that holds them: the same bits, however they were made."""
+"""Blocks of points: the same bits, however they were made."""
 
 from __future__ import annotations
 
-import contextlib
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rltrack.errors import SegmentError
 from rltrack.store.aggregate import Aggregator, aggregate
 from rltrack.store.blocks import (
     BLOCK_POINTS,
@@ -24,7 +21,6 @@ from rltrack.store.blocks import (
     pick_level,
 )
 from rltrack.store.columns import Floats, Ints
-from rltrack.store.overview import Overview, OverviewWriter
 
 VALUES = st.floats() | st.sampled_from([0.1, math.nan, math.inf, -math.inf, 1.7e308, -1.7e308])
 
@@ -42,14 +38,6 @@ def bits(levels: list[Blocks]) -> list[object]:
                 b.step, b.time_ns, b.count, b.odd, b.min, b.max, b.mean, b.last,
             )
         ]
-        for b in levels
-    ]  # fmt: skip
-
-
-def without_empty_odd(levels: list[Blocks]) -> list[Blocks]:
-    """Levels as they come back: nothing odd is counted where nothing is odd in the whole file."""
-    return [
-        b if b.odd is None or b.odd.any() else Blocks(b.step, b.time_ns, b.count, None, b.min, b.max, b.mean, b.last)
         for b in levels
     ]  # fmt: skip
 
@@ -144,110 +132,3 @@ def test_a_level_is_fine_enough_and_no_finer_than_need_be(count: int, buckets: i
     if level is not None:
         assert count / size >= 4 * buckets
     assert count / above < 4 * buckets
-
-
-def write(path: Path, series: dict[tuple[str, str], list[float]]) -> None:
-    with OverviewWriter(path) as writer:
-        for (stream, key), values in series.items():
-            step, time_ns, array = points(values)
-            builder = BlockBuilder()
-            builder.add(step, time_ns, array)
-            writer.add(stream, key, builder, aggregate=aggregate(step, array), kinds=1)
-
-
-SERIES = {
-    ("default", "loss"): [1 / (at + 1) for at in range(50_000)],
-    ("default", "odd"): [math.nan, math.inf, -math.inf, 0.5] * 5_000,
-    ("system", "loss"): [2.0],
-    ("default", "損失" * 2000): [1.0, 2.0],
-    ("default", "half \ud83d"): [3.0] * 65,
-}
-
-
-def test_an_overview_gives_back_what_was_written(tmp_path: Path) -> None:
-    """Every level, and every range of it, of every metric."""
-    path = tmp_path / "overview-000001.rlo"
-    write(path, SERIES)
-    overview = Overview.open(path)
-
-    assert set(overview.keys("default")) == {key for of, key in SERIES if of == "default"}
-    assert overview.entry("system", "odd") is None
-    for (stream, key), values in SERIES.items():
-        entry = overview.entry(stream, key)
-        assert entry is not None
-        step, time_ns, array = points(values)
-        levels = levels_of(step, time_ns, array)
-        assert entry.points == len(values)
-        assert entry.levels == len(levels)
-        assert repr(entry.aggregate) == repr(aggregate(step, array))
-        assert (entry.first_step, entry.last_step) == (step[0], step[-1])
-        for level, expected in enumerate(levels):
-            found = overview.level(entry, level, 0, len(expected))
-            assert bits(without_empty_odd([found])) == bits(without_empty_odd([expected]))
-            for first, end in [(0, 1), (len(expected) - 1, len(expected)), (255, 258), (300, 700)]:
-                if end <= len(expected):
-                    part = overview.level(entry, level, first, end)
-                    assert bits(without_empty_odd([part])) == bits(
-                        without_empty_odd([expected.slice(first, end)])
-                    )
-
-
-def test_an_overview_takes_less_than_a_byte_a_point(tmp_path: Path) -> None:
-    """Beside the ten of the journal and the four of the columns."""
-    path = tmp_path / "overview-000001.rlo"
-    write(path, {("default", "loss"): [float(at % 77) for at in range(1_000_000)]})
-
-    assert path.stat().st_size / 1_000_000 < 0.9
-
-
-@given(st.data())
-def test_an_overview_with_a_wrong_byte_is_told_or_reads_the_same(
-    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
-) -> None:
-    """Never another number."""
-    path = tmp_path_factory.mktemp("overview") / "overview-000001.rlo"
-    write(path, SMALL)
-    whole = path.read_bytes()
-    if data.draw(st.booleans()):
-        path.write_bytes(whole[: data.draw(st.integers(0, len(whole) - 1))])
-    else:
-        at = data.draw(st.integers(0, len(whole) - 1))
-        damaged = bytearray(whole)
-        damaged[at] ^= data.draw(st.integers(1, 255))
-        path.write_bytes(damaged)
-    with contextlib.suppress(SegmentError):
-        overview = Overview.open(path)
-        for (stream, key), values in SMALL.items():
-            entry = overview.entry(stream, key)
-            assert entry is not None
-            step, time_ns, array = points(values)
-            assert repr(entry.aggregate) == repr(aggregate(step, array))
-            for level, expected in enumerate(levels_of(step, time_ns, array)):
-                found = overview.level(entry, level, 0, len(expected))
-                assert bits(without_empty_odd([found])) == bits(without_empty_odd([expected]))
-
-
-SMALL = {("default", "a"): [float(at) for at in range(1500)], ("system", "b"): [math.nan, 1.0]}
-
-
-def test_an_overview_that_is_missing_or_something_else_is_told(tmp_path: Path) -> None:
-    """By its name, so that it can be made again."""
-    with pytest.raises(SegmentError, match="gone"):
-        Overview.open(tmp_path / "gone")
-    other = tmp_path / "other"
-    other.write_bytes(b"something else " * 10)
-    with pytest.raises(SegmentError, match="no overview"):
-        Overview.open(other)
-
-
-def test_a_writer_that_fails_leaves_no_whole_file(tmp_path: Path) -> None:
-    """What no footer ends is no overview."""
-    path = tmp_path / "overview-000001.rlo"
-    step, time_ns, array = points([1.0])
-    builder = BlockBuilder()
-    builder.add(step, time_ns, array)
-    with contextlib.suppress(ZeroDivisionError), OverviewWriter(path) as writer:
-        writer.add("default", "a", builder, aggregate=aggregate(step, array), kinds=1)
-        raise ZeroDivisionError
-    with pytest.raises(SegmentError):
-        Overview.open(path)
