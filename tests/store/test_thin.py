@@ -9,8 +9,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from rltrack.store.blocks import blocks_of
 from rltrack.store.series import MAX_X, Series
-from rltrack.store.thin import Buckets, Grid, even_grid, own_grid, thin
+from rltrack.store.thin import Buckets, Grid, even_grid, own_grid, thin, thin_blocks
 
 X = st.floats(-MAX_X, MAX_X) | st.integers(-20, 20).map(float)
 Y = st.floats() | st.sampled_from([0.1, math.nan, math.inf, -math.inf, 1.7e308, -1.7e308])
@@ -116,6 +117,74 @@ def test_full_buckets_keep_their_points_while_a_run_grows(
     if width == grown:
         full = list(before)[:-1]
         assert {lower: before[lower] for lower in full} == {lower: after[lower] for lower in full}
+
+
+@given(
+    st.lists(Y, min_size=1, max_size=60),
+    st.integers(1, 40),
+    st.sampled_from([1, 4, 64]),
+    st.integers(2, 40),
+)
+def test_blocks_go_whole_into_the_bucket_of_their_first_point(
+    values: list[float], repeats: int, size: int, buckets: int
+) -> None:
+    """So counts add up, and no bound of all points is lost, wherever the edges fall."""
+    y = np.array(values * repeats)
+    x = np.arange(float(len(y)))
+    blocks = blocks_of(x.astype(np.int64), x.astype(np.int64), y, size)
+    grid = even_grid([x[::size]], 0.0, float(x[-1]), buckets)
+    found = thin_blocks(x[::size], blocks, grid)
+
+    finite = y[np.isfinite(y)]
+    assert found.count.sum() == len(y)
+    assert found.nan.sum() == np.isnan(y).sum()
+    assert found.pos_inf.sum() == (y == np.inf).sum()
+    assert found.neg_inf.sum() == (y == -np.inf).sum()
+    if len(finite):
+        assert np.nanmin(found.min) == finite.min()
+        assert np.nanmax(found.max) == finite.max()
+    place = np.searchsorted(grid.lower[1:], x[::size], side="right")
+    assert found.count.tolist() == np.bincount(place, blocks.count, len(grid.x)).tolist()
+
+
+@given(
+    st.lists(Y, min_size=1, max_size=60),
+    st.integers(1, 40),
+    st.sampled_from([4, 64]),
+    st.integers(1, 5),
+)
+def test_blocks_that_lie_in_one_bucket_each_are_as_good_as_their_points(
+    values: list[float], repeats: int, size: int, blocks_a_bucket: int
+) -> None:
+    """A chart is the same from the overview; but for the last bits of a mean."""
+    y = np.array(values * repeats)
+    x = np.arange(float(len(y)))
+    lower = x[:: size * blocks_a_bucket]
+    grid = Grid(lower, lower, float(size * blocks_a_bucket))
+    nowhere = np.zeros(len(y), np.int64)
+    raw = thin(Series(x, y), grid)
+    found = thin_blocks(x[::size], blocks_of(nowhere, nowhere, y, size), grid)
+
+    for name in ("count", "nan", "pos_inf", "neg_inf", "min", "max", "last"):
+        assert np.array_equal(getattr(found, name), getattr(raw, name), equal_nan=True)
+    assert np.array_equal(np.isnan(found.mean), np.isnan(raw.mean))
+    for at in np.flatnonzero(~np.isnan(raw.mean)).tolist():
+        largest = max(abs(raw.min[at]), abs(raw.max[at]))
+        near = pytest.approx(raw.mean[at], rel=1e-9, abs=1e-9 * largest + 1e-320)
+        assert found.mean[at] == near
+
+
+def test_steps_as_large_as_they_may_be_have_their_places() -> None:
+    """Beyond 2**53 neighbours share a float, and so a place, and none is lost."""
+    step = np.array([-(2**63), -(2**53) - 1, 0, 2**53 + 1, 2**63 - 2, 2**63 - 1])
+    y = np.arange(6.0)
+    x = step.astype(np.float64)
+    grid = even_grid([x], float(x[0]), float(x[-1]), 4)
+    found = thin_blocks(x, blocks_of(step, step, y, size=1), grid)
+
+    assert len(grid.x) <= 4
+    assert found.count.sum() == 6
+    assert (found.min[0], found.max[-1], found.last[-1]) == (0.0, 5.0, 5.0)
 
 
 def test_a_spike_never_vanishes() -> None:
