@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from rltrack._version import __version__
-from rltrack.cli import compact, imports, look, serve, stop
+from rltrack.cli import compact, history, imports, look, serve, stop
 from rltrack.cli.parser import Command, Commands
 from rltrack.errors import Error
 
@@ -48,6 +48,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"rltrack {__version__}")
     commands = Commands(parser.add_subparsers(title="commands", metavar="COMMAND", required=True))
-    for part in (look, stop, serve, compact, imports):
+    for part in (look, history, stop, serve, compact, imports):
         part.add_to(commands)
     return parser

@@ -159,6 +159,7 @@ class Project:
             if run is None or not run.folder.run_json.exists():
                 run = self._open(run_id)
             if run is not None:
+                run.reopen_if_changed()  # another process may have gone on with it
                 run.refresh()
             found[run_id] = run
         with self._lock:
