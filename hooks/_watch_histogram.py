@@ -7,6 +7,8 @@ up over steps and ranks. Bins are a factor of two wide, which is how gradients a
 
 from __future__ import annotations
 
+import functools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -14,8 +16,11 @@ from typing import Any, Final
 import numpy as np
 import torch
 
+from rltrack._values import Prepared
+
 #: Tensors below this size are counted together: each alone would cost more in calls than in work.
 _SMALL: Final = 1 << 16
+_CHUNK: Final = 1 << 18
 
 #: Of each type: the integer of its size, bits right of the exponent, codes, exponent of code 1.
 _LAYOUTS: Final = {
@@ -58,12 +63,29 @@ def count_by_exponent(tensors: Sequence[tuple[str, torch.Tensor]]) -> list[Count
 def _together(dtype: torch.dtype, group: list[tuple[str, torch.Tensor]]) -> Counted:
     integer, shift, codes, _ = _LAYOUTS[dtype]
     flat = [tensor.reshape(-1) for _, tensor in group]
+    names = [name for name, _ in group]
+    if len(flat) == 1 and len(flat[0]) > _CHUNK and flat[0].device.type == "cpu":
+        return Counted(dtype, names, _in_chunks(flat[0].view(integer), shift, codes)[None])
     values = flat[0] if len(flat) == 1 else torch.cat(flat)
-    code = (values.view(integer) >> shift) & (codes - 1)
+    code = (values.view(integer) >> shift).bitwise_and_(codes - 1)
     if len(flat) > 1:
         code = code + _offsets(tuple(len(one) for one in flat), codes, values.device)
-    counts = torch.bincount(code.reshape(-1), minlength=codes * len(flat)).view(len(flat), codes)
-    return Counted(dtype, [name for name, _ in group], counts)
+    counts = torch.bincount(code, minlength=codes * len(flat)).view(len(flat), codes)
+    return Counted(dtype, names, counts)
+
+
+def _in_chunks(bits: torch.Tensor, shift: int, codes: int) -> torch.Tensor:
+    """Counts of a large tensor: piece by piece, in a buffer that stays in the cache.
+
+    A fresh array of its size would cost more in page faults than the counting does.
+    """
+    counts = torch.zeros(codes, dtype=torch.int64)
+    buffer = torch.empty(_CHUNK, dtype=bits.dtype)
+    for piece in torch.split(bits, _CHUNK):
+        code = buffer[: len(piece)]
+        torch.bitwise_right_shift(piece, shift, out=code)
+        counts += torch.bincount(code.bitwise_and_(codes - 1), minlength=codes)
+    return counts
 
 
 _known_offsets: dict[tuple[tuple[int, ...], int, torch.device], torch.Tensor] = {}
@@ -91,29 +113,41 @@ def histogram(counts: np.ndarray[Any, Any], dtype: torch.dtype) -> dict[str, Any
         ``values`` and, one longer, ``bins``: edges that are powers of two, ascending. Zeros are in
         the middle bin. ``not_finite``: how many are NaN or infinite, where any is.
     """
-    _, _, codes, first_exponent = _LAYOUTS[dtype]
-    half = codes // 2
-    positive, negative = counts[:half], counts[half:]
-    odd = int(positive[-1] + negative[-1])
-    positive, negative = positive[1:-1], negative[1:-1]
+    half = len(counts) // 2
+    edges = _edges(dtype)
+    used = counts.nonzero()[0].tolist()
+    # Of each sign: code 0 is zero, the last is NaN or infinite, between them are powers of two.
+    up = [code for code in used if 0 < code < half - 1]
+    down = [code - half for code in used if half < code < 2 * half - 1]
     zeros = int(counts[0] + counts[half])
-    used = np.flatnonzero(positive + negative)
-    found: dict[str, Any] = {"_type": "histogram"}
-    if len(used):
-        low, high = int(used[0]), int(used[-1]) + 1
-        edges = np.ldexp(1.0, np.arange(low, high + 1) + first_exponent)
-        up, down = positive[low:high], negative[low:high]
+    odd = int(counts[half - 1] + counts[-1])
+    found = Prepared(_type="histogram")
+    if up or down:
         # Only as far to each side as there is something.
-        up_to = len(up) - int(np.argmax(up[::-1] > 0)) if up.any() else 0
-        down_to = len(down) - int(np.argmax(down[::-1] > 0)) if down.any() else 0
-        found["values"] = [*down[:down_to][::-1].tolist(), zeros, *up[:up_to].tolist()]
-        found["bins"] = [*(-edges[: down_to + 1][::-1]).tolist(), *edges[: up_to + 1].tolist()]
+        low = min(up[:1] + down[:1])
+        up_end = up[-1] + 1 if up else low
+        down_end = down[-1] + 1 if down else low
+        found["values"] = [
+            *counts[half + low : half + down_end][::-1].tolist(),
+            zeros,
+            *counts[low:up_end].tolist(),
+        ]
+        found["bins"] = [
+            *[-edge for edge in reversed(edges[low : down_end + 1])],
+            *edges[low : up_end + 1],
+        ]
     else:
-        least = 2.0**first_exponent
-        found["values"], found["bins"] = [zeros], [-least, least]
+        found["values"], found["bins"] = [zeros], [-edges[1], edges[1]]
     if odd:
         found["not_finite"] = odd
     return found
+
+
+@functools.cache
+def _edges(dtype: torch.dtype) -> list[float]:
+    """Where the bin of each code begins; at 0 that of code 1, so that it is a number."""
+    _, _, codes, first_exponent = _LAYOUTS[dtype]
+    return [math.ldexp(1.0, max(code - 1, 0) + first_exponent) for code in range(codes // 2)]
 
 
 def not_finite(counts: np.ndarray[Any, Any]) -> int:

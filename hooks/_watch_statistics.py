@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from rltrack._values import Prepared
 from rltrack.hooks._watch_histogram import Counted, count_by_exponent, histogram, not_finite
 
 Named = tuple[str, torch.Tensor]
@@ -239,11 +240,11 @@ def _linear(found: np.ndarray[Any, Any]) -> dict[str, Any]:
     counts, (low, high, left_out) = found[:-3], found[-3:]
     if low == high:  # as `histc` has it
         low, high = low - 1, high + 1
-    histogram: dict[str, Any] = {
-        "_type": "histogram",
-        "values": counts.astype(np.int64).tolist(),
-        "bins": np.linspace(low, high, len(counts) + 1).tolist(),
-    }
+    histogram = Prepared(
+        _type="histogram",
+        values=counts.astype(np.int64).tolist(),
+        bins=np.linspace(low, high, len(counts) + 1).tolist(),
+    )
     if left_out:
         histogram["not_finite"] = int(left_out)
     return histogram
