@@ -114,58 +114,43 @@ def over(metric: Metric, earlier: MetricDefined | None, time_ns: int) -> MetricD
 class Sum:
     """The numbers of one key so far. Of one row, that is of one step, the last value counts."""
 
-    __slots__ = (
-        "_step",
-        "_total",
-        "_value",
-        "_waits",
-        "count",
-        "finite",
-        "first_step",
-        "first_value",
-        "max",
-        "min",
-    )
+    __slots__ = ("_first", "_total", "_waiting", "count", "finite", "first_value", "max", "min")
 
     def __init__(self) -> None:
         self.count = 0
         self.finite = 0
         self.min = math.inf
         self.max = -math.inf
-        self.first_step = 0
         self.first_value = math.nan
+        self._first = (0, 0)
         self._total = 0.0
-        self._waits = False
-        self._step = 0
-        self._value = 0.0
+        self._waiting: tuple[int, int, float] | None = None
+        """Step, order of writing and value of the last row, to which more may come."""
 
     @property
     def mean(self) -> float:
         """Of the finite values."""
         return self._total / self.finite if self.finite else math.nan
 
-    def add(self, value: float, step: int, *, alone: bool) -> None:
+    def add(self, value: float, step: int, order: int, *, alone: bool) -> None:
         """Take one more.
 
         Args:
             value: the number.
             step: of its row.
+            order: counts up with the rows, as they are written.
             alone: it is a point, which no other value of its step replaces.
         """
-        if self._waits and step != self._step:
-            self.settle()
-        self._waits, self._step, self._value = True, step, value
         if alone:
-            self.settle()
-
-    def settle(self) -> None:
-        """Count the last value, too."""
-        if not self._waits:
+            self._settle(step, order, value)
             return
-        self._waits = False
-        value = self._value
-        if not self.count or self._step < self.first_step:
-            self.first_step, self.first_value = self._step, value
+        if self._waiting is not None and self._waiting[0] != step:
+            self._settle(*self._waiting)
+        self._waiting = (step, order, value)
+
+    def _settle(self, step: int, order: int, value: float) -> None:
+        if not self.count or (step, order) < self._first:
+            self._first, self.first_value = (step, order), value
         self.count += 1
         if math.isfinite(value):
             self.finite += 1
@@ -178,7 +163,8 @@ class Sum:
         copied = Sum()
         for name in self.__slots__:
             setattr(copied, name, getattr(self, name))
-        copied.settle()
+        if copied._waiting is not None:
+            copied._settle(*copied._waiting)
         if not copied.finite:
             copied.min = copied.max = math.nan
         return copied
@@ -189,17 +175,24 @@ class SummingJournal:
 
     Args:
         journal: what is written to.
-        definitions: of the run; new ones are seen after `look_again`.
+        definitions: of the run; new ones are seen after `begin_again`.
     """
 
     def __init__(self, journal: Journal, definitions: Definitions) -> None:
         self._journal = journal
         self._definitions = definitions
         self._sums: dict[str, Sum | None] = {}
+        self._order = 0
 
-    def look_again(self) -> None:
-        """See new definitions; a metric counts from where it is first wanted."""
-        self._sums = {key: found for key, found in self._sums.items() if found is not None}
+    def begin_again(self) -> None:
+        """Forget what was counted, since a definition is another; the caller holds `lock`."""
+        self._sums = {}
+        self._order = 0
+
+    @property
+    def name(self) -> str:
+        """Of the journal."""
+        return self._journal.name
 
     @property
     def lock(self) -> threading.RLock:
@@ -234,13 +227,14 @@ class SummingJournal:
         if flags & RowFlag.SYSTEM:
             return
         sums = self._sums
+        self._order += 1
         for key, value in values.items():
             try:
                 known = sums[key]
             except KeyError:
                 known = sums[key] = Sum() if self._wants(key) else None
             if known is not None and (isinstance(value, (int, float)) or is_array(value)):
-                known.add(float(value), step, alone=bool(flags & RowFlag.POINT))
+                known.add(float(value), step, self._order, alone=bool(flags & RowFlag.POINT))
 
     def _wants(self, key: str) -> bool:
         return self._definitions.amounts(key) not in ((), ("none",), ("copy",))

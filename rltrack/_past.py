@@ -33,8 +33,8 @@ class Past:
     cuts: Cuts | None = None
     """Which rows of theirs are hidden."""
 
-    def rows(self, folder: RunFolder) -> Iterator[Row]:
-        """The rows that are shown, one by one."""
+    def rows(self, folder: RunFolder, writer: str) -> Iterator[Row]:
+        """The rows that are shown, and those of `writer`, one by one."""
         from rltrack._resume import shown_rows
 
-        return shown_rows(folder, self)
+        return shown_rows(folder, self, writer)

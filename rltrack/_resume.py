@@ -138,9 +138,9 @@ def steps_of(block: RowBlock) -> list[int]:
     return [step for (step,) in one.iter_unpack(block.data)]
 
 
-def shown_rows(folder: RunFolder, past: Past) -> Iterator[Row]:
-    """The rows of a run's past that are shown, decoded one by one."""
-    writers, cuts = set(past.writers), past.cuts or Cuts()
+def shown_rows(folder: RunFolder, past: Past, writer: str) -> Iterator[Row]:
+    """The rows of a run's past that are shown, and those of `writer`, decoded one by one."""
+    writers, cuts = {*past.writers, writer}, past.cuts or Cuts()
     for item in JournalReader(folder.journal).poll(final=True):
         if item.writer not in writers:
             continue

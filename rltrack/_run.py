@@ -30,7 +30,6 @@ from rltrack.journal.records import (
     ConfigChanged,
     Finished,
     Json,
-    MetricDefined,
     Noted,
     Record,
     RowFlag,
@@ -138,11 +137,8 @@ class Run(Identity):
         self._config.restore(past.config)
         self._summary.restore(past.pinned, {key: past.latest[key] for key in past.removed})
         for definition in past.definitions:
-            self._take_definition(definition)
-        if isinstance(self._journal, SummingJournal):
-            assert self._folder is not None
-            for row in past.rows(self._folder):
-                self._journal.count(row.values, row.step, row.flags)
+            self._definitions.add(definition)
+        self._count_again()
 
     def _summed_up(self) -> dict[str, Json]:
         """What was logged, as a summary."""
@@ -293,17 +289,24 @@ class Run(Identity):
         metric = checked_metric(name, step_metric, step_sync, hidden, summary, goal)
         earlier = None if overwrite else self._definitions.get(name)
         definition = over(metric, earlier, self._clock())
-        self._take_definition(definition)
         self._journal.write(definition)
+        self._definitions.add(definition)
+        if metric.summary is not None or overwrite:
+            self._count_again()
         return metric
 
-    def _take_definition(self, definition: MetricDefined) -> None:
-        self._definitions.add(definition)
-        if isinstance(self._journal, SummingJournal):
-            self._journal.look_again()
-        elif self._definitions.sums_up():
-            with self._journal.lock:
+    def _count_again(self) -> None:
+        """Sum up what was logged as it is defined now."""
+        with self._journal.lock:
+            if not isinstance(self._journal, SummingJournal):
+                if not self._definitions.sums_up():
+                    return
                 self._journal = SummingJournal(self._journal, self._definitions)
+            journal = self._journal
+            journal.begin_again()
+            if self._folder is not None and (journal.rows or self._past.writers):
+                for row in self._past.rows(self._folder, journal.name):
+                    journal.count(row.values, row.step, row.flags)
 
     # -- what the run is -------------------------------------------------------------------
 

@@ -13,6 +13,10 @@ class Journal(Protocol):
     """What a run writes to."""
 
     @property
+    def name(self) -> str:
+        """Of this writer; empty where nothing is written."""
+
+    @property
     def lock(self) -> threading.RLock:
         """Held while a row is written."""
 
@@ -44,6 +48,7 @@ class NullJournal:
     """Accepts everything, and remembers the last value of each key."""
 
     def __init__(self) -> None:
+        self.name = ""
         self.lock = threading.RLock()
         self.rows = 0
         self.lost = 0
