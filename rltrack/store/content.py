@@ -339,6 +339,7 @@ class Content:
         self._joined_rows.clear()
         self._sums.clear()
         self.lines.clear()
+        self._overviews = None
         for sealed in self.sealed.values():
             sealed.release()
         for name in STREAMS:

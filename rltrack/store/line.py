@@ -82,10 +82,13 @@ class Line:
 
     Args:
         pieces: in order; the last x of each is not greater than the first of the next.
-        again: asked for the same line from the journal, where a file of a piece is damaged.
+        again: asked for the same pieces from the journal, where a file of one is damaged; there are
+            none any more where the run is gone.
     """
 
-    def __init__(self, pieces: Sequence[Piece], again: Callable[[SegmentError], Line]) -> None:
+    def __init__(
+        self, pieces: Sequence[Piece], again: Callable[[SegmentError], Sequence[Piece]]
+    ) -> None:
         self._pieces = pieces
         self._again = again
         self.count = sum(piece.count for piece in pieces)
@@ -125,7 +128,7 @@ class Line:
         try:
             return read()
         except SegmentError as damage:
-            self._pieces = self._again(damage)._pieces
+            self._pieces = self._again(damage)
             return read()
 
     def _between(self, low: float, high: float) -> list[tuple[Piece, int, int]]:
@@ -342,11 +345,10 @@ def _known_line(
 
 
 def _line(run: RunReader, content: Content, key: str, x: str, stream: StreamName) -> Line | None:
-    def again(damage: SegmentError) -> Line:
+    def again(damage: SegmentError) -> Sequence[Piece]:
         run.distrust(damage)
         found = line(run, key, x, stream)
-        assert found is not None
-        return found
+        return [] if found is None else found._pieces
 
     pieces = _sealed_pieces(run, content, key, x, stream)
     if pieces is not None:

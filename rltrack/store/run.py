@@ -15,6 +15,7 @@ All methods may be called from any thread.
 from __future__ import annotations
 
 import dataclasses
+import errno
 import logging
 import math
 import threading
@@ -41,6 +42,9 @@ __all__ = ["RunDigest", "RunReader", "StreamName"]
 #: Values of a run that has ended, beyond which its columns are made by whoever reads it first:
 #: half as much again as that reading takes, and from then on it opens at once.
 WORTH_SEALING: Final = 1 << 19
+
+#: What says that there are too many open files, or too little memory: the journal is no way out.
+_LIMITS: Final = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 
 _Answer = TypeVar("_Answer")
 _log = logging.getLogger("rltrack.store")
@@ -457,7 +461,13 @@ class RunReader:
             return answer
 
     def distrust(self, damage: SegmentError) -> None:
-        """Read all again from the journal, since something that is sealed cannot be read."""
+        """Read all again from the journal, since something that is sealed cannot be read.
+
+        Raises:
+            OSError: what keeps it from being read is a limit of this process, and no damage.
+        """
+        if isinstance(damage.__cause__, OSError) and damage.__cause__.errno in _LIMITS:
+            raise damage.__cause__
         with self.lock:
             tell_damage(damage)
             settled = self._settled

@@ -22,7 +22,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import numpy as np
 
@@ -41,6 +41,7 @@ from rltrack.store.columns import (
     RowNumbers,
     as_floats,
 )
+from rltrack.store.handles import Handles
 from rltrack.store.stream import Stamp
 
 if TYPE_CHECKING:
@@ -359,6 +360,8 @@ class Part:
     Every method raises `SegmentError` where a file is missing or damaged.
     """
 
+    _open: ClassVar[Handles[pq.ParquetFile]] = Handles()
+
     def __init__(self, folder: Path, name: str, number: int, first_row: int, rows: int) -> None:
         self.folder = folder
         self.name = name
@@ -367,7 +370,6 @@ class Part:
         self.rows = rows
         self._groups: dict[str, list[Group]] | None = None
         self._latest: dict[str, tuple[Stamp, Json]] = {}
-        self._points: pq.ParquetFile | None = None
 
     @property
     def points_path(self) -> Path:
@@ -471,19 +473,21 @@ class Part:
             return table
 
     def _file(self) -> pq.ParquetFile:
-        if self._points is None:
-            pq = require("pyarrow.parquet", extra="analysis")
-            # No memory map: on a network file system a file that goes away would be a SIGBUS.
-            self._points = pq.ParquetFile(
+        pq = require("pyarrow.parquet", extra="analysis")
+        # No memory map: on a network file system a file that goes away would be a SIGBUS.
+        return self._open.of(
+            self,
+            lambda: pq.ParquetFile(
                 self.points_path, page_checksum_verification=True, pre_buffer=False
-            )
-        return self._points
+            ),
+        )
 
     def close(self) -> None:
         """Close what is open; it opens again when asked."""
-        if self._points is not None:
-            self._points.close()
-            self._points = None
+        self._open.close(self)
+
+    def __del__(self) -> None:
+        self.close()
 
 
 def _numpy(table: pa.Table, name: str) -> Any:

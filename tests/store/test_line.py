@@ -162,3 +162,20 @@ def test_a_chart_of_a_long_run_reads_little_of_it(
 
     panel({"r": reader}, "loss", x="_step", buckets=20, shown=(3000.0, 60000.0))
     assert 1 <= len(set(read)) <= 2
+
+
+def test_a_run_that_goes_while_it_is_drawn_has_no_points(tmp_path: Path) -> None:
+    """Its files are gone, and its journal with them; a chart of others is drawn all the same."""
+    with rltrack.init(project="p", dir=str(tmp_path), settings={"silent": True}) as run:
+        for at in range(5000):
+            run.log({"loss": float(at)})
+    assert run.folder is not None
+    reader = RunReader(RunFolder(run.folder))
+    assert reader.seal()
+    reader = RunReader(RunFolder(run.folder))
+    shown = found(reader, "loss", "_step")
+    shutil.rmtree(run.folder)
+
+    assert shown.count_between(3.0, 77.0) == 0
+    assert len(shown.points(3.0, 77.0).x) == 0
+    assert len(shown.blocks(None, 3.0, 77.0).x) == 0
