@@ -24,16 +24,27 @@ class Config(MutableMapping[str, Any]):
     Args:
         record: told every change: what was set, and what was removed.
         allow_change: whether keys may take other values everywhere.
+        warn: told, once of each kind, what was not done.
     """
 
     _items: dict[str, Any]
     _record: Record
     _allow_change: bool
+    _locked: set[str]
+    _warn: Callable[[str, str], None]
 
-    def __init__(self, record: Record, *, allow_change: bool = False) -> None:
+    def __init__(
+        self,
+        record: Record,
+        *,
+        allow_change: bool = False,
+        warn: Callable[[str, str], None] = lambda kind, message: None,
+    ) -> None:
         object.__setattr__(self, "_items", {})
         object.__setattr__(self, "_record", record)
         object.__setattr__(self, "_allow_change", allow_change)
+        object.__setattr__(self, "_locked", set())
+        object.__setattr__(self, "_warn", warn)
 
     def __getitem__(self, key: str) -> Any:
         return self._items[key]
@@ -101,6 +112,12 @@ class Config(MutableMapping[str, Any]):
                 old = self._items[key]
                 if same(old, new):
                     continue
+                if key in self._locked:
+                    self._warn(
+                        f"config {key}",
+                        f"config key {key!r} is a sweep's and stays {old!r}; {new!r} is ignored",
+                    )
+                    continue
                 if not (self._allow_change if allow_val_change is None else allow_val_change):
                     raise ConfigError(
                         f'Attempted to change value of key "{key}" from {old!r} to {new!r}\n'
@@ -110,6 +127,18 @@ class Config(MutableMapping[str, Any]):
         if changed:
             self._record(changed, [])  # first: it raises when the run has ended
             self._items.update({key: self._watched(key, value) for key, value in changed.items()})
+
+    def update_locked(self, values: object, user: str | None = None) -> None:
+        """Set keys that nobody changes later: the choices of a sweep.
+
+        Args:
+            values: a mapping.
+            user: who locks them; accepted for W&B's callers.
+        """
+        given = as_mapping(values)
+        self._locked.difference_update(given)
+        self.update(given, allow_val_change=True)
+        self._locked.update(given)
 
     def restore(self, values: Mapping[str, Json]) -> None:
         """Hold what is recorded already."""
@@ -201,7 +230,11 @@ def as_mapping(values: object) -> dict[str, Any]:
     Raises:
         TypeError: it is no mapping, dataclass or object with attributes, or a key is no text.
     """
-    if isinstance(values, Mapping):
+    if type(values).__module__.startswith("omegaconf"):
+        given = _resolved(values)
+    elif isinstance(values, Mapping) or (
+        hasattr(values, "keys") and hasattr(values, "__getitem__") and not isinstance(values, type)
+    ):
         given = dict(values)
     elif dataclasses.is_dataclass(values) and not isinstance(values, type):
         given = {field.name: getattr(values, field.name) for field in dataclasses.fields(values)}
@@ -219,6 +252,17 @@ def as_mapping(values: object) -> dict[str, Any]:
         if not isinstance(key, str):
             raise TypeError(f"config key {key!r} must be text, not {type(key).__name__}")
     return given
+
+
+def _resolved(values: Any) -> dict[str, Any]:
+    """An OmegaConf as a dict, with its interpolations resolved; what is missing stays ``???``."""
+    from importlib import import_module
+
+    return dict(
+        import_module("omegaconf").OmegaConf.to_container(
+            values, resolve=True, throw_on_missing=False
+        )
+    )
 
 
 def _pairs(values: Iterable[Any]) -> dict[str, Any]:

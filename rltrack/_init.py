@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import os
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -18,6 +17,7 @@ from rltrack._run import Run
 from rltrack._start import start
 from rltrack._terminal import say
 from rltrack._values import config_value
+from rltrack.capture.exit import in_notebook
 from rltrack.errors import UsageError
 from rltrack.journal.records import Json
 from rltrack.settings import Mode, Resume, Settings, from_mapping, resolve
@@ -211,12 +211,6 @@ def _checked_reinit(reinit: Reinit | bool | None, chosen: Settings) -> Reinit:
     if reinit in ("default", None):
         return "finish_previous" if in_notebook() else "return_previous"
     return reinit or "return_previous"
-
-
-def in_notebook() -> bool:
-    """Whether cells are run one by one, in Jupyter or IPython."""
-    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
-    return shell is not None
 
 
 def _start_hooks(run: Run, **asked: object) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from rltrack._device import CudaCopy, DeviceRows, on_device
 from rltrack._logged import STEP_KEY, TIME_KEY, flat_values, nanoseconds
 from rltrack._values import Unstorable, plain
 from rltrack.folder import RunFolder
@@ -42,6 +43,7 @@ class RowWriter:
         self._warn = warn
         self._clock = clock
         self._media: MediaStore | None = None
+        self._device: DeviceRows | None = None
 
     def write(
         self,
@@ -59,8 +61,13 @@ class RowWriter:
         """
         values: dict[str, Json] = {}
         refused: list[str] = []
+        far: dict[str, Any] = {}
         for name, value in flat_values(data).items():
             if name == STEP_KEY:
+                continue
+            if on_device(value):
+                values[name] = None  # keeps its place among the others
+                far[name] = value
                 continue
             try:
                 if name == TIME_KEY:
@@ -69,16 +76,38 @@ class RowWriter:
                     values[name] = self._stored(journal, name, step, value)
             except (Unstorable, RecursionError) as why:
                 refused.append(f"{name!r}: {why}")
-        if values:
-            now = time_ns or self._clock()
-            with journal.lock:
-                if not journal.write_row(values, step, now, flags):
-                    journal.write(Row(step, now, values, flags))
+        now = time_ns or self._clock()
+        if far:
+            self._write_later(journal, Row(step, now, values, flags), far)
+        elif values:
+            self._append(journal, Row(step, now, values, flags))
         if refused:
             told = f"log: {'; '.join(refused)}; the rest of the row is kept"
             if self._strict:
                 raise TypeError(told)
             self._warn(f"value {' '.join(refused)}", told)
+
+    def _append(self, journal: Journal, row: Row) -> None:
+        with journal.lock:
+            if not journal.write_row(row.values, row.step, row.time_ns, row.flags):
+                journal.write(row)
+
+    def _write_later(self, journal: Journal, row: Row, far: Mapping[str, Any]) -> None:
+        def write(near: Mapping[str, Any]) -> None:
+            try:
+                values = {**row.values, **{name: plain(value) for name, value in near.items()}}
+                self._append(journal, Row(row.step, row.time_ns, values, row.flags))
+            except Exception as fault:  # on a thread of ours, where nobody could catch it
+                self._warn("device", f"log: a row from the GPU is lost: {fault!r}")
+
+        if self._device is None:
+            self._device = DeviceRows()
+        self._device.put(CudaCopy(far), write)
+
+    def flush(self, timeout_s: float) -> None:
+        """Wait for rows that are on their way from a GPU, `timeout_s` at most."""
+        if self._device is not None and not self._device.flush(timeout_s):
+            self._warn("device", f"rows from the GPU have not arrived within {timeout_s:g} s")
 
     def _stored(self, journal: Journal, name: str, step: int, value: Any) -> Json:
         if isinstance(value, Media):
@@ -97,6 +126,7 @@ class RowWriter:
         return self._media.put(name, step, media)
 
     def close(self, timeout_s: float) -> None:
-        """Wait for files that are being written, `timeout_s` at most."""
+        """Wait for rows and files that are being written, `timeout_s` at most."""
+        self.flush(timeout_s)
         if self._media is not None:
             self._media.close(timeout_s)

@@ -8,10 +8,11 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, NamedTuple
 
 from rltrack._config import Config
+from rltrack._display import html_of, show
 from rltrack._end import End, by_code, by_error, by_termination
 from rltrack._identity import Identity
 from rltrack._logged import check_names, integer_step
@@ -115,7 +116,7 @@ class Run(Identity):
         self._at_finish: list[Callable[[], None]] = []
         self._after_end: list[Callable[[], None]] = []
         self._definitions = Definitions()
-        self._config = Config(self._record_config, allow_change=allow_val_change)
+        self._config = Config(self._record_config, allow_change=allow_val_change, warn=self._warn)
         if folder is not None and owner:
             folder.write_facts(facts)
         self._journal = open_journal(self)
@@ -142,6 +143,7 @@ class Run(Identity):
 
     def _summed_up(self) -> dict[str, Json]:
         """What was logged, as a summary."""
+        self._rows.flush(self._settings.finish_timeout_s or 0.0)
         latest = self._journal.latest()
         if self._past.latest:
             latest = {**self._past.latest, **latest}
@@ -344,6 +346,22 @@ class Run(Identity):
     def run_folder(self) -> RunFolder | None:
         """Where the run keeps what; None when disabled."""
         return self._folder
+
+    @property
+    def config_static(self) -> Mapping[str, Any]:
+        """A copy of the config that cannot be changed."""
+        return MappingProxyType(self._config.as_dict())
+
+    def to_html(self, height: int = 420, hidden: bool = False) -> str:
+        """The run as HTML, for a notebook."""
+        return html_of(self)
+
+    def _repr_html_(self) -> str:
+        return html_of(self)
+
+    def display(self, height: int = 420, hidden: bool = False) -> bool:
+        """Show the run in the notebook that this is; whether it is one."""
+        return show(html_of(self))
 
     def status(self) -> RunStatus:
         """How much is not yet safe on this disk, which is nothing, and how long ago it was written."""

@@ -35,6 +35,8 @@ LAYERS = [
         "_end",
         "_identity",
         "_rows",
+        "_device",
+        "_display",
     },
     {"_run", "store", "_metrics", "_past", "_resume", "_lease", "_attach"},
     {"api", "sync"},

@@ -32,6 +32,13 @@ _RETURNS: Final = frozenset(
 )
 
 
+def in_notebook() -> bool:
+    """Whether cells are run one by one, in Jupyter or IPython."""
+    # That somebody imported it is not enough: programs of all kinds do.
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    return shell is not None
+
+
 class ExitWatch:
     """Notes how the program is left between `start` and `stop`."""
 
@@ -63,7 +70,7 @@ class ExitWatch:
     def error(self) -> BaseException | None:
         """What ends the process, in its exit hooks; None for a program that came to its end."""
         # In a notebook an exception ends a cell, and the program goes on.
-        if hasattr(sys, "ps1") or "IPython" in sys.modules:
+        if hasattr(sys, "ps1") or in_notebook():
             return None
         uncaught: BaseException | None = getattr(sys, "last_value", None)
         if self._outermost is None:  # runs were started by threads only
