@@ -97,6 +97,30 @@ class Api:
             raise NotFoundError(_no_such_run(found, run_id))
         return Run(reader)
 
+    def sql(
+        self, query: str, project: str | None = None, *, timeout_s: float = 60.0
+    ) -> pd.DataFrame:
+        """Ask a project in SQL (DuckDB's), in a process of its own that can only read.
+
+        Args:
+            query: one statement over the views ``runs``, ``aggregates``, ``points``, ``system``,
+                ``media`` and ``tables``; ``rltrack sql --help`` tells their columns.
+            project: its name; by default the only one.
+            timeout_s: how many seconds it may take.
+
+        Raises:
+            QueryError: it is wrong, does more than read, or takes too long or too much memory.
+            NotFoundError: there is no such project.
+            UsageError: there are several projects, and none is named.
+            MissingExtraError: DuckDB is not installed.
+        """
+        from rltrack.store import sql
+
+        found = sql.chosen_project(self._catalog, project)
+        found.refresh()
+        with sql.query(found.runs(), query, sql.Limits(timeout_s=timeout_s)) as answer:
+            return answer.frame()
+
     def _project(self, name: str) -> Project:
         return self._catalog.project(name.rpartition("/")[2])
 

@@ -12,7 +12,9 @@ Error:
     │   ├── FormatVersionError      a journal of a newer rltrack
     │   ├── DamageError             bytes that were a journal once
     │   └── SegmentError            derived columns that cannot be read: they are made again
-    └── MediaError              a value that cannot be stored as media
+    ├── MediaError              a value that cannot be stored as media
+    ├── QueryError              SQL that cannot be run, or took more than it may
+    └── ArchiveError            a file of exported runs that is damaged, or is none
 
 `Error`, `UsageError` and `ConfigError` are public names of `rltrack`; the rest are reached
 through `rltrack.errors`. A message says what was asked, what was found, and what to do next.
@@ -71,3 +73,11 @@ class SegmentError(JournalError):
 
 class MediaError(Error, ValueError):
     """A value that cannot be stored as an image, a video, and so on."""
+
+
+class QueryError(Error):
+    """SQL that is wrong, that does more than read, or that took more than it may."""
+
+
+class ArchiveError(Error):
+    """A file of exported runs that is damaged, that is none, or that has what no run has."""

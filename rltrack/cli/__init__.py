@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from rltrack._version import __version__
-from rltrack.cli import compact, history, imports, look, serve, stop
+from rltrack.cli import compact, history, imports, look, serve, sql, stop
 from rltrack.cli.parser import Command, Commands
 from rltrack.errors import Error
 
@@ -19,6 +19,7 @@ examples:
   rltrack ls                    the projects of this folder
   rltrack ls cartpole           the runs of a project
   rltrack show bold-otter-3     one run: config, summary, environment
+  rltrack sql "select * from runs"   ask in SQL: runs, aggregates, points, media
   rltrack import tensorboard logs   the runs of a TensorBoard log folder
 """
 
@@ -48,6 +49,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"rltrack {__version__}")
     commands = Commands(parser.add_subparsers(title="commands", metavar="COMMAND", required=True))
-    for part in (look, history, stop, serve, compact, imports):
+    for part in (look, sql, history, stop, serve, compact, imports):
         part.add_to(commands)
     return parser
