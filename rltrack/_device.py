@@ -24,11 +24,6 @@ class HostCopy(Protocol):
         """The values, as soon as they are there."""
 
 
-def on_device(value: Any) -> bool:
-    """Whether `value` is one number on a GPU that can be copied without waiting for it."""
-    return getattr(value, "is_cuda", False) is True and value.numel() == 1
-
-
 class CudaCopy:
     """Torch scalars that are copied from their GPUs to pinned memory."""
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from rltrack.folder import State
 
@@ -18,8 +17,7 @@ EXIT_TERMINATED: Final = 128 + signal.SIGTERM
 _SCHEDULERS: Final = ("SLURM_JOB_ID", "KUBERNETES_SERVICE_HOST")
 
 
-@dataclass(frozen=True, slots=True)
-class End:
+class End(NamedTuple):
     """How a run ended."""
 
     state: State

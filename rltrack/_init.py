@@ -6,21 +6,22 @@ import importlib
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from rltrack import _active
 from rltrack._active import current, missing
 from rltrack._config import as_mapping
-from rltrack._metrics import Metric
 from rltrack._ranks import silent_rank
 from rltrack._run import Run
-from rltrack._start import start
 from rltrack._terminal import say
 from rltrack._values import config_value
 from rltrack.capture.exit import in_notebook
 from rltrack.errors import UsageError
 from rltrack.journal.records import Json
 from rltrack.settings import Mode, Resume, Settings, from_mapping, resolve
+
+if TYPE_CHECKING:
+    from rltrack._metrics import Metric
 
 #: The hook of each argument that starts one: a function of the argument's name in this module.
 #: Found late and by name, since a hook imports rltrack.
@@ -167,6 +168,8 @@ def init(
         chosen = Settings(mode="disabled").over(chosen)
         if not (chosen.silent or chosen.quiet):
             say(why_not)
+    from rltrack._start import start  # who only reads needs none
+
     notebook = in_notebook()
     run = start(chosen, current_folder(), allow_val_change=bool(allow_val_change) or notebook)
     run.config.update(values, allow_val_change=True if run.resumed else None)

@@ -6,12 +6,10 @@ Readers count the same from the journal, in `rltrack.store`.
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import threading
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, NamedTuple
 
 from rltrack._values import is_array
 from rltrack.errors import UsageError
@@ -22,8 +20,7 @@ from rltrack.journal.records import Json, MetricDefined, Record, Row, RowFlag
 GOALS: Final = ("minimize", "maximize")
 
 
-@dataclass(frozen=True, slots=True)
-class Metric:
+class Metric(NamedTuple):
     """How the metrics of a name are drawn and summed up; what `define_metric` returns."""
 
     name: str
@@ -83,32 +80,62 @@ def checked_metric(
     )
 
 
-def over(metric: Metric, earlier: MetricDefined | None, time_ns: int) -> MetricDefined:
-    """`metric` as a record, with what an earlier definition of its name said and it does not."""
-    if earlier is not None:
-        before = Metric(
+class Metrics:
+    """The definitions of a run, and what is summed up as they say."""
+
+    checked = staticmethod(checked_metric)
+
+    def __init__(self) -> None:
+        self.definitions = Definitions()
+        self._counting: SummingJournal | None = None
+
+    def define(self, metric: Metric, time_ns: int, *, overwrite: bool) -> MetricDefined:
+        """Take a definition, with what an earlier one of its name said and it does not."""
+        earlier = None if overwrite else self.definitions.get(metric.name)
+        if earlier is not None:
+            before = Metric(
+                metric.name,
+                earlier.step_metric,
+                earlier.step_sync,
+                earlier.hidden,
+                tuple(earlier.summary.split(",")) if earlier.summary else None,
+                earlier.goal,
+            )
+            said = {name: value for name, value in metric._asdict().items() if value is not None}
+            metric = before._replace(**said)
+        definition = MetricDefined(
+            time_ns,
             metric.name,
-            earlier.step_metric,
-            earlier.step_sync,
-            earlier.hidden,
-            tuple(earlier.summary.split(",")) if earlier.summary else None,
-            earlier.goal,
+            metric.step_metric,
+            ",".join(metric.summary) if metric.summary else None,
+            metric.goal,
+            bool(metric.hidden),
+            metric.step_sync,
         )
-        said = {
-            field.name: value
-            for field in dataclasses.fields(metric)
-            if (value := getattr(metric, field.name)) is not None
-        }
-        metric = dataclasses.replace(before, **said)
-    return MetricDefined(
-        time_ns,
-        metric.name,
-        metric.step_metric,
-        ",".join(metric.summary) if metric.summary else None,
-        metric.goal,
-        bool(metric.hidden),
-        metric.step_sync,
-    )
+        self.definitions.add(definition)
+        return definition
+
+    def add(self, definition: MetricDefined) -> None:
+        """Take a definition that is recorded already."""
+        self.definitions.add(definition)
+
+    def counting(self, journal: Journal) -> Journal:
+        """What to write to, so that rows are summed up; counting begins again."""
+        if self._counting is not None:
+            self._counting.begin_again()
+        elif self.definitions.sums_up():
+            self._counting = SummingJournal(journal, self.definitions)
+        return self._counting or journal
+
+    def count_all(self, rows: Iterable[Row]) -> None:
+        """Sum up rows that were written before."""
+        if self._counting is not None:
+            for row in rows:
+                self._counting.count(row.values, row.step, row.flags)
+
+    def summary(self, latest: Mapping[str, Json]) -> dict[str, Json]:
+        """A summary, given the last value of each key."""
+        return dict(latest) if self._counting is None else self._counting.summary(latest)
 
 
 class Sum:

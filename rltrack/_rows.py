@@ -8,15 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from rltrack._device import CudaCopy, DeviceRows, on_device
 from rltrack._logged import STEP_KEY, TIME_KEY, flat_values, nanoseconds
-from rltrack._values import Unstorable, plain
+from rltrack._values import Unstorable, is_on_device, plain
 from rltrack.folder import RunFolder
 from rltrack.journal.null import Journal
 from rltrack.journal.records import Json, Row, RowFlag
 from rltrack.media.base import Media
 
 if TYPE_CHECKING:
+    from rltrack._device import DeviceRows
     from rltrack.media.store import MediaStore
 
 
@@ -65,7 +65,7 @@ class RowWriter:
         for name, value in flat_values(data).items():
             if name == STEP_KEY:
                 continue
-            if on_device(value):
+            if is_on_device(value):
                 values[name] = None  # keeps its place among the others
                 far[name] = value
                 continue
@@ -99,6 +99,8 @@ class RowWriter:
                 self._append(journal, Row(row.step, row.time_ns, values, row.flags))
             except Exception as fault:  # on a thread of ours, where nobody could catch it
                 self._warn("device", f"log: a row from the GPU is lost: {fault!r}")
+
+        from rltrack._device import CudaCopy, DeviceRows
 
         if self._device is None:
             self._device = DeviceRows()

@@ -9,14 +9,12 @@ import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType, TracebackType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rltrack._config import Config
-from rltrack._display import html_of, show
 from rltrack._end import End, by_code, by_error, by_termination
 from rltrack._identity import Identity
 from rltrack._logged import check_names, integer_step
-from rltrack._metrics import Metric, SummingJournal, checked_metric, over
 from rltrack._past import Past
 from rltrack._pulse import Pulse
 from rltrack._rows import RowWriter
@@ -25,7 +23,6 @@ from rltrack._terminal import say
 from rltrack.capture.signals import interrupt_main_thread
 from rltrack.errors import RunFinishedError, StorageError, UsageError
 from rltrack.folder import RunFacts, RunFolder
-from rltrack.journal.definitions import Definitions
 from rltrack.journal.null import Journal
 from rltrack.journal.records import (
     ConfigChanged,
@@ -38,6 +35,9 @@ from rltrack.journal.records import (
     SummaryChanged,
 )
 from rltrack.settings import Settings
+
+if TYPE_CHECKING:
+    from rltrack._metrics import Metric, Metrics
 
 
 class RunStatus(NamedTuple):
@@ -65,12 +65,12 @@ class Run(Identity):
         "_at_finish",
         "_clock",
         "_config",
-        "_definitions",
         "_ending",
         "_finished",
         "_is_ending",
         "_journal",
         "_last_step",
+        "_metrics",
         "_open_step",
         "_owner",
         "_past",
@@ -115,7 +115,7 @@ class Run(Identity):
         self._rows = RowWriter(folder, strict=bool(settings.strict), warn=self._warn, clock=clock)
         self._at_finish: list[Callable[[], None]] = []
         self._after_end: list[Callable[[], None]] = []
-        self._definitions = Definitions()
+        self._metrics: Metrics | None = None
         self._config = Config(self._record_config, allow_change=allow_val_change, warn=self._warn)
         if folder is not None and owner:
             folder.write_facts(facts)
@@ -138,7 +138,7 @@ class Run(Identity):
         self._config.restore(past.config)
         self._summary.restore(past.pinned, {key: past.latest[key] for key in past.removed})
         for definition in past.definitions:
-            self._definitions.add(definition)
+            self._defined().add(definition)
         self._count_again()
 
     def _summed_up(self) -> dict[str, Json]:
@@ -147,9 +147,7 @@ class Run(Identity):
         latest = self._journal.latest()
         if self._past.latest:
             latest = {**self._past.latest, **latest}
-        if isinstance(self._journal, SummingJournal):
-            return self._journal.summary(latest)
-        return latest
+        return latest if self._metrics is None else self._metrics.summary(latest)
 
     # -- logging ---------------------------------------------------------------------------
 
@@ -288,27 +286,30 @@ class Run(Identity):
             UsageError: an argument is not what it may be.
         """
         self._refuse_if_finished("define_metric")
-        metric = checked_metric(name, step_metric, step_sync, hidden, summary, goal)
-        earlier = None if overwrite else self._definitions.get(name)
-        definition = over(metric, earlier, self._clock())
+        metrics = self._defined()
+        metric = metrics.checked(name, step_metric, step_sync, hidden, summary, goal)
+        definition = metrics.define(metric, self._clock(), overwrite=bool(overwrite))
         self._journal.write(definition)
-        self._definitions.add(definition)
         if metric.summary is not None or overwrite:
             self._count_again()
         return metric
 
+    def _defined(self) -> Metrics:
+        """The definitions of the run; most runs have none, and do not load what they take."""
+        if self._metrics is None:
+            from rltrack._metrics import Metrics
+
+            self._metrics = Metrics()
+        return self._metrics
+
     def _count_again(self) -> None:
         """Sum up what was logged as it is defined now."""
+        if self._metrics is None:
+            return
         with self._journal.lock:
-            if not isinstance(self._journal, SummingJournal):
-                if not self._definitions.sums_up():
-                    return
-                self._journal = SummingJournal(self._journal, self._definitions)
-            journal = self._journal
-            journal.begin_again()
+            self._journal = journal = self._metrics.counting(self._journal)
             if self._folder is not None and (journal.rows or self._past.writers):
-                for row in self._past.rows(self._folder, journal.name):
-                    journal.count(row.values, row.step, row.flags)
+                self._metrics.count_all(self._past.rows(self._folder, journal.name))
 
     # -- what the run is -------------------------------------------------------------------
 
@@ -354,14 +355,18 @@ class Run(Identity):
 
     def to_html(self, height: int = 420, hidden: bool = False) -> str:
         """The run as HTML, for a notebook."""
+        from rltrack._display import html_of
+
         return html_of(self)
 
     def _repr_html_(self) -> str:
-        return html_of(self)
+        return self.to_html()
 
     def display(self, height: int = 420, hidden: bool = False) -> bool:
         """Show the run in the notebook that this is; whether it is one."""
-        return show(html_of(self))
+        from rltrack._display import show
+
+        return show(self.to_html())
 
     def status(self) -> RunStatus:
         """How much is not yet safe on this disk, which is nothing, and how long ago it was written."""
@@ -512,7 +517,7 @@ class Run(Identity):
         if self._stop_asked and end.state == "finished":
             return End("killed", end.exit_code)  # a program that came to its end as it was told
         if self._facts.preempting and end.state in ("failed", "killed"):
-            return dataclasses.replace(end, state="preempted")
+            return end._replace(state="preempted")
         return end
 
     def _undo_hooks(self) -> None:

@@ -98,6 +98,11 @@ def is_array(value: Any) -> bool:
     return hasattr(value, "dtype") and hasattr(value, "shape") and not isinstance(value, type)
 
 
+def is_on_device(value: Any) -> bool:
+    """Whether `value` is one number on a GPU that can be copied without waiting for it."""
+    return getattr(value, "is_cuda", False) is True and value.numel() == 1
+
+
 def _text(value: Any) -> str:
     if isinstance(value, (bytes, bytearray, memoryview)):
         return bytes(value).decode("utf-8", "replace")

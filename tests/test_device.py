@@ -12,7 +12,8 @@ import pytest
 import torch
 
 import rltrack
-from rltrack._device import MOST_WAITING, DeviceRows, on_device
+from rltrack._device import MOST_WAITING, DeviceRows
+from rltrack._values import is_on_device
 from rltrack.journal.records import Row
 
 ReadRows = Callable[[Path], list[Row]]
@@ -78,8 +79,8 @@ def test_the_thread_is_there_only_as_long_as_rows_wait() -> None:
 
 def test_a_tensor_on_the_host_is_written_at_once() -> None:
     """Nothing has to be waited for."""
-    assert not on_device(torch.tensor(1.0))
-    assert not on_device(1.0)
+    assert not is_on_device(torch.tensor(1.0))
+    assert not is_on_device(1.0)
 
 
 @needs_cuda
