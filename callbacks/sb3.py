@@ -46,10 +46,14 @@ class SB3Callback(BaseCallback):
         video_env: makes the env to film, with ``render_mode="rgb_array"``. Needed only where
             the training's env cannot be made again: it was not made by `gymnasium.make`, or
             has a wrapper that does not tell its arguments.
+        gradients: optimizer steps from one look at the policy's gradients to the next, as
+            `rltrack.watch` takes them; 0 for none.
+        parameters: the same for its parameters; where both are given, each look takes both, and the
+            smaller number counts.
         verbose: SB3's; this callback prints nothing of its own.
 
     Raises:
-        UsageError: `video_freq` or `video_length` is no count.
+        UsageError: one of the frequencies, or `video_length`, is no count.
     """
 
     def __init__(
@@ -59,6 +63,8 @@ class SB3Callback(BaseCallback):
         video_freq: int = 0,
         video_length: int = 500,
         video_env: MakeEnv | None = None,
+        gradients: int = 0,
+        parameters: int = 0,
         verbose: int = 0,
     ) -> None:
         super().__init__(verbose)
@@ -67,6 +73,12 @@ class SB3Callback(BaseCallback):
                 f"SB3Callback(video_freq={video_freq}, video_length={video_length}): a frequency "
                 "is 0 or more timesteps, and a length 1 or more"
             )
+        if gradients < 0 or parameters < 0:
+            raise UsageError(
+                f"SB3Callback(gradients={gradients}, parameters={parameters}): a frequency is 0 or "
+                "more optimizer steps"
+            )
+        self._watched = {"gradients": int(gradients), "parameters": int(parameters)}
         self._given_run = run
         self._run: rltrack.Run | None = None
         self._run_is_ours = False
@@ -92,6 +104,7 @@ class SB3Callback(BaseCallback):
         self._attempt("looking at the env", lambda: self._look_at_env(run, goes_on=goes_on))
         self._attempt("reading the hyperparameters", lambda: self._note_choices(run))
         self._attempt("preparing videos", lambda: self._prepare_videos(run))
+        self._attempt("watching the policy", lambda: self._watch(run))
 
     def _on_step(self) -> bool:
         # This runs on every step of the training, and nearly always has nothing to do, so it
@@ -124,6 +137,8 @@ class SB3Callback(BaseCallback):
             return
         if self._writer is not None:
             self._writer.detach()
+        if any(self._watched.values()):
+            self._attempt_with(run, "watching", lambda: rltrack.unwatch(self.model.policy, run=run))
         if self._run_is_ours:
             run.finish()
 
@@ -145,10 +160,25 @@ class SB3Callback(BaseCallback):
     def _attempt(self, doing: str, action: Callable[[], None]) -> None:
         """Do one thing; if it fails, the others and the training must not."""
         assert self._run is not None
+        self._attempt_with(self._run, doing, action)
+
+    def _attempt_with(self, run: rltrack.Run, doing: str, action: Callable[[], None]) -> None:
         try:
             action()
         except Exception as fault:
-            survive(self._run, doing, fault)
+            survive(run, doing, fault)
+
+    def _watch(self, run: rltrack.Run) -> None:
+        """Look at the policy as its optimizer steps, at the training's own timesteps."""
+        asked = {kind: every for kind, every in self._watched.items() if every}
+        if asked and not run.disabled:
+            rltrack.watch(
+                self.model.policy,
+                log=list(asked),
+                log_freq=min(asked.values()),
+                step=lambda: self.num_timesteps,
+                run=run,
+            )
 
     def _join_logger(self, run: rltrack.Run) -> None:
         self._writer = self._writer or RunWriter(run)

@@ -535,3 +535,26 @@ def test_the_training_is_the_same_with_and_without_us(root: Path) -> None:
         recorded_weights = weights(SB3Callback(run))
 
     assert all(map(torch.equal, recorded_weights, weights()))
+
+
+def test_the_policy_is_watched_on_request(root: Path) -> None:
+    """Its gradients as the optimizer used them, at the training's timesteps; nothing stays behind."""
+    from rltrack.hooks.watch import _watched
+
+    with rltrack.init(project="p") as run:
+        model = PPO("MlpPolicy", "CartPole-v1", n_steps=64, batch_size=32, n_epochs=2, seed=0)
+        model.learn(192, callback=SB3Callback(gradients=4, parameters=8))
+        assert _watched == {}
+    rows = rltrack.Api().run(run.path).history(pandas=False)
+
+    watched = [row for row in rows if "optimizer_step" in row]
+    assert [row["optimizer_step"] for row in watched] == [1, 5, 9]
+    assert [row["_step"] for row in watched] == [64, 128, 192]
+    assert "gradients/action_net.weight" in watched[0]
+    assert "parameters/value_net.bias" in watched[0]
+
+
+def test_a_frequency_below_zero_is_told() -> None:
+    """At the call."""
+    with pytest.raises(UsageError, match="gradients=-1"):
+        SB3Callback(gradients=-1)
