@@ -24,9 +24,10 @@ from rltrack.folder import State
 from rltrack.journal.definitions import ROW_AXES, STEP
 from rltrack.settings import resolve
 from rltrack.store.history import Table, TableColumn, pages, spread, table
-from rltrack.store.project import Catalog, Project
-from rltrack.store.query import Predicate, compile_filters, sort_runs
+from rltrack.store.project import Catalog, ListedRun, Project
+from rltrack.store.query import Filter, compile_filters, field_reader, orders_of
 from rltrack.store.run import RunDigest, RunReader, StreamName
+from rltrack.store.table import RunTable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,8 +53,9 @@ class Api:
     def runs(
         self,
         project: str,
-        filters: Mapping[str, Any] | None = None,
-        order: str = "+created_at",
+        filters: Mapping[str, Any] | str | None = None,
+        order: str | Sequence[str] = "+created_at",
+        per_page: int = 50,
     ) -> Runs:
         """The runs of a project, read when they are looked at.
 
@@ -64,17 +66,18 @@ class Api:
                 ``display_name``, ``id``, ``state``, ``tags``, ``group``, ``jobType``, ``host``,
                 ``createdAt``, ``config.<key>`` and ``summary_metrics.<key>``, with ``$and $or
                 $nor $not $eq $ne $gt $gte $lt $lte $in $nin $exists $regex``. `name` fits by
-                the display name or the id.
-            order: a field, ascending, or with ``-`` in front descending; runs without it come
-                last.
+                the display name or the id. Or the same as text, with what metrics amount to:
+                ``"config.lr < 1e-3 and max(eval/mean_reward) >= 400"``.
+            order: a field, ascending, or with ``-`` in front descending; several, of which the
+                first counts most. Runs without it come last.
+            per_page: accepted for W&B's scripts; nothing is fetched page by page.
 
         Raises:
             NotFoundError: there is no such project.
             UsageError: a filter or the order is none.
         """
-        fits = compile_filters(filters)
-        sort_runs([], order)  # so that a wrong order is told here, and not at the first look
-        return Runs(self._project(project), fits, order)
+        orders_of(order)  # so that a wrong one is told here, and not at the first look
+        return Runs(self._project(project), compile_filters(filters), order)
 
     def run(self, path: str, project: str | None = None) -> Run:
         """One run.
@@ -92,10 +95,10 @@ class Api:
         if name is None:
             raise UsageError(f"run({path!r}): say the project, as in run('project/{run_id}')")
         found = self._project(name)
-        reader = found.find([run_id])[run_id]
-        if reader is None:
+        listed = found.get(run_id)
+        if listed is None:
             raise NotFoundError(_no_such_run(found, run_id))
-        return Run(reader)
+        return Run(found, listed)
 
     def sql(
         self, query: str, project: str | None = None, *, timeout_s: float = 60.0
@@ -131,7 +134,7 @@ class Api:
 class Runs(Sequence["Run"]):
     """Runs of a project, filtered and in order; read at the first look, and then kept."""
 
-    def __init__(self, project: Project, fits: Predicate, order: str) -> None:
+    def __init__(self, project: Project, fits: Filter, order: str | Sequence[str]) -> None:
         self._project = project
         self._fits = fits
         self._order = order
@@ -139,11 +142,40 @@ class Runs(Sequence["Run"]):
 
     def _runs(self) -> list[Run]:
         if self._found is None:
-            self._project.refresh()
-            readers = {run.id: run for run in self._project.runs()}
-            digests = [digest for run in readers.values() if self._fits(digest := run.digest())]
-            self._found = [Run(readers[run.id]) for run in sort_runs(digests, self._order)]
+            project = self._project
+            with project.lock:
+                project.refresh()
+                table = project.table()
+                places = table.query(self._fits, orders_of(self._order)).tolist()
+                self._found = [Run(project, project.run(table.runs[at].id)) for at in places]
         return self._found
+
+    def group_by(
+        self, keys: str | Sequence[str] | None = None, *, but: Sequence[str] = ()
+    ) -> list[tuple[dict[str, Any], list[Run]]]:
+        """The runs in groups, in the order of their first runs.
+
+        Args:
+            keys: fields that are the same in a group, as filters name them.
+            but: instead of `keys`: keys of the config that may differ in a group, while all others
+                are the same. ``but=["seed"]`` makes a group of each experiment.
+
+        Returns:
+            Of each group the values that its runs share, and the runs.
+
+        Raises:
+            UsageError: runs have no such field, or both or none of `keys` and `but` are given.
+        """
+        if (keys is None) == (not but):
+            raise UsageError("group_by takes fields, or but=[...] for all of the config but these")
+        runs = {run.id: run for run in self._runs()}
+        table = RunTable(run._digest() for run in runs.values())
+        if keys is None:
+            found = table.groups_by_config(but)
+        else:
+            fields = [keys] if isinstance(keys, str) else list(keys)
+            found = table.groups([(key, field_reader(key, "group_by")) for key in fields])
+        return [(values, [runs[table.runs[at].id] for at in group]) for values, group in found]
 
     def __len__(self) -> int:
         return len(self._runs())
@@ -168,22 +200,28 @@ class Run:
     Found by `Api.runs` and `Api.run`.
     """
 
-    def __init__(self, reader: RunReader) -> None:
-        self._reader = reader
+    def __init__(self, project: Project, listed: ListedRun) -> None:
+        self._project = project
+        self._listed = listed
+
+    @property
+    def _reader(self) -> RunReader:
+        return self._listed.open()
 
     def _digest(self) -> RunDigest:
-        self._reader.refresh()
-        return self._reader.digest()
+        with self._project.lock:
+            self._listed.look(again=True)
+            return self._listed.digest()
 
     @property
     def id(self) -> str:
         """Names the run within its project, for ever."""
-        return self._reader.id
+        return self._listed.id
 
     @property
     def project(self) -> str:
         """The project that the run belongs to."""
-        return self._reader.project
+        return self._project.name
 
     @property
     def path(self) -> str:
@@ -193,7 +231,7 @@ class Run:
     @property
     def folder(self) -> Path:
         """Where the run is on the disk."""
-        return self._reader.folder.path
+        return self._listed.folder.path
 
     @property
     def url(self) -> str:

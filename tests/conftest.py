@@ -39,6 +39,7 @@ def _no_settings_but_the_tests(
         if name.startswith(("RLTRACK_", "WANDB_")):
             monkeypatch.delenv(name)
     monkeypatch.setenv("RLTRACK_CONFIG_DIR", os.devnull)
+    monkeypatch.setenv("RLTRACK_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
     monkeypatch.setenv("RLTRACK_PROVENANCE", "false")
 
 

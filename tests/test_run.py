@@ -515,7 +515,7 @@ def test_a_finished_run_takes_nothing_more(run: rltrack.Run) -> None:
     run.finish()
     run.finish()
 
-    calls: list[Callable[[], None]] = [
+    calls: list[Callable[[], object]] = [
         lambda: run.log({"a": 1.0}),
         lambda: run.log({"a": "text"}),
         lambda: run.log({"a": 1}, step=5),

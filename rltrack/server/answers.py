@@ -14,7 +14,7 @@ from starlette.responses import Response
 from rltrack._values import finite
 from rltrack.store.media import MediaItem, media_of
 from rltrack.store.panel import common_axis
-from rltrack.store.project import Project, ProjectOverview
+from rltrack.store.project import ListedRun, Project, ProjectOverview
 from rltrack.store.run import RunReader
 
 _WORTH_COMPRESSING_BYTES: Final = 1024
@@ -53,7 +53,7 @@ def describe_project(project: ProjectOverview) -> dict[str, Any]:
     }
 
 
-def describe_run(project: Project, run: RunReader) -> dict[str, Any]:
+def describe_run(project: Project, run: ListedRun | RunReader) -> dict[str, Any]:
     """One line of the list of runs."""
     digest = run.digest()
     end = digest.ended_at if digest.ended_at is not None else time.time()

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from rltrack.journal.definitions import STEP
 from rltrack.store.blocks import pick_level
 from rltrack.store.line import Line, line
-from rltrack.store.run import RunReader
+from rltrack.store.run import RunDigest, RunReader
 from rltrack.store.thin import Buckets, Grid, even_grid, own_grid, thin, thin_blocks
 
 AUTO: Final = "auto"
@@ -90,7 +90,17 @@ def _on_one_grid(
     }
 
 
-def common_axis(runs: Iterable[RunReader], key: str) -> str:
+class HasAxes(Protocol):
+    """A run of which it is known over what its metrics are drawn."""
+
+    def digest(self) -> RunDigest:
+        """What a list of runs shows of it."""
+
+    def default_axis(self, key: str) -> str:
+        """The x axis over which a metric is drawn, if nobody says otherwise."""
+
+
+def common_axis(runs: Iterable[HasAxes], key: str) -> str:
     """The default x axis of a metric: that of most runs that have it, the first by name if even."""
-    axes = Counter(run.default_axis(key) for run in runs if key in run.digest().metrics)
+    axes = Counter(run.default_axis(key) for run in runs if key in run.digest().aggregates)
     return min(axes, key=lambda axis: (-axes[axis], axis), default=STEP)

@@ -15,16 +15,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from rltrack._names import folder_name
+from rltrack._names import folder_name, name_of_folder
 from rltrack.errors import NotFoundError
-from rltrack.folder import RunFolder, State, projects, run_folder, run_folders
+from rltrack.folder import RUN_JSON, RunFolder, State, run_folder
+from rltrack.journal.definitions import STEP
+from rltrack.store.catalog import CatalogFile, Known, proof_of
 from rltrack.store.panel import common_axis
-from rltrack.store.run import RunReader
+from rltrack.store.run import RunDigest, RunReader
+from rltrack.store.table import RunTable
 
 #: Rows of settled runs that are kept in memory; the least lately used are given back beyond it.
 MEMORY_BYTES: Final = 2 << 30
-#: How often the `run.json` of settled runs is looked at.
+#: How often the `run.json` of settled runs is looked at, and of how many at a time.
 _SETTLED_LOOK_S: Final = 1.0
+_LOOKS: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +52,133 @@ class ProjectOverview:
     """In seconds since the epoch."""
 
 
+class ListedRun:
+    """A run of a project: what is known of it, and its reader once somebody looks into it."""
+
+    __slots__ = (
+        "_known", "_open_reader", "_path", "_reader", "_seen", "id", "name", "revision", "run_json",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        path: str,
+        name: str,
+        known: Known | None,
+        open_reader: Callable[[RunFolder], RunReader],
+    ) -> None:
+        # No `Path` is made of it before it is needed: a list of ten thousand runs needs none.
+        self._path = path
+        self.name = name
+        """Of its folder."""
+        self.run_json = os.path.join(path, RUN_JSON)
+        self.id = name_of_folder(name)
+        self.revision = 0
+        """Counts up with every change that a reader could see."""
+        self._known = known
+        self._open_reader = open_reader
+        self._reader: RunReader | None = None
+        self._seen = -1
+
+    @property
+    def folder(self) -> RunFolder:
+        """Where it lies."""
+        return RunFolder(Path(self._path))
+
+    @property
+    def is_followed(self) -> bool:
+        """Whether its reader is open, and sees what is new by itself."""
+        return self._reader is not None
+
+    def open(self) -> RunReader:
+        """The reader of the run."""
+        if self._reader is None:
+            self._reader = self._open_reader(self.folder)
+        return self._reader
+
+    def look(self, *, again: bool) -> Known | None:
+        """See whether anything changed; what is known of the run, if it has ended since.
+
+        Args:
+            again: look also whether a run that has ended goes on, or was edited.
+        """
+        if self._reader is None:
+            assert self._known is not None
+            if again and proof_of(self.run_json) not in (self._known.proof, None):
+                self.open().refresh()
+                self.revision += 1
+                return self._ended()
+            return None
+        if again:
+            self._reader.reopen_if_changed()
+        self._reader.refresh()
+        if self._reader.revision == self._seen:
+            return None
+        self._seen = self._reader.revision
+        self.revision += 1
+        return self._ended()
+
+    def _ended(self) -> Known | None:
+        reader = self._reader
+        if reader is None or not reader.is_settled:
+            return None
+        # Taken before the digest: a change in between makes it another file.
+        proof = proof_of(self.run_json)
+        return Known(proof, reader.digest()) if proof is not None else None
+
+    def digest(self) -> RunDigest:
+        """What a list of runs shows of it."""
+        if self._reader is not None:
+            return self._reader.digest()
+        assert self._known is not None
+        return self._known.digest
+
+    def default_axis(self, key: str) -> str:
+        """The x axis over which a metric is drawn, if nobody says otherwise."""
+        return self.digest().axes.get(key, STEP)
+
+    @property
+    def created_at(self) -> float:
+        """When the run began, in seconds since the epoch; its journal is not read for it."""
+        if self._reader is not None:
+            return self._reader.created_ns / 1e9
+        assert self._known is not None
+        return self._known.digest.created_at
+
+    def peek(self) -> tuple[State, float]:
+        """State and last sign of life; the journal of a run that has ended is not read for it."""
+        if self._reader is not None:
+            return self._reader.peek()
+        digest = self.digest()
+        return digest.state, digest.ended_at or digest.heartbeat_at
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that its rows take, about."""
+        return 0 if self._reader is None else self._reader.nbytes
+
+    @property
+    def used_at(self) -> float:
+        """When its points were last asked for, on `time.monotonic`'s clock."""
+        return 0.0 if self._reader is None else self._reader.used_at
+
+    def release(self) -> None:
+        """Give the memory of a run back that has ended."""
+        if self._reader is not None and self._reader.is_settled:
+            self._reader.release()
+
+
 class Project:
     """The runs of one project.
 
     All methods may be called from any thread. What is said of runs is as of the last
     `refresh`.
+
+    Args:
+        root: the folder of all projects.
+        name: of the project.
+        now: seconds since the epoch.
+        memory_bytes: for the rows of runs that have ended.
+        catalog: what was known of runs by an earlier process.
     """
 
     def __init__(
@@ -62,20 +188,27 @@ class Project:
         *,
         now: Callable[[], float] = time.time,
         memory_bytes: int = MEMORY_BYTES,
+        catalog: CatalogFile | None = None,
     ) -> None:
         self.name = name
         self._root = root
         self._folder = root / folder_name(name)
         self._now = now
         self._memory_bytes = memory_bytes
+        self._catalog = catalog
         self._lock = threading.RLock()
-        self._runs: dict[str, RunReader] = {}
+        self._runs: dict[str, ListedRun] = {}
+        self._names: dict[str, str] = {}  # of their folders, and their ids
         self._slots: dict[str, int] = {}
         self._version = int(now() * 1000)
         self._versions: dict[str, int] = {}
         self._revisions: dict[str, int] = {}
         self._removed: dict[str, int] = {}
         self._settled_look_at = 0.0
+        self._to_look_at: list[ListedRun] = []
+        self._known: dict[str, Known] | None = None
+        self._table = RunTable()
+        self._in_table: dict[str, int] = {}
 
     # -- keeping up ------------------------------------------------------------------------
 
@@ -83,12 +216,13 @@ class Project:
         """Look for new runs and removed ones, and read what is new; the version thereafter."""
         with self._lock:
             self._scan()
-            if (now := time.monotonic()) >= self._settled_look_at:
-                self._settled_look_at = now + _SETTLED_LOOK_S
-                for run in self._runs.values():
-                    run.reopen_if_changed()
-            for run in self._runs.values():
-                run.refresh()
+            ended: dict[str, Known] = {}
+            again = set(self._due())
+            for run in list(self._runs.values()):
+                if run.is_followed or run in again:
+                    known = run.look(again=run in again)
+                    if known is not None:
+                        ended[run.name] = known
             changed = [
                 run_id
                 for run_id, run in self._runs.items()
@@ -99,25 +233,59 @@ class Project:
             for run_id in changed:
                 self._revisions[run_id] = self._runs[run_id].revision
                 self._versions[run_id] = self._version
+            if self._catalog is not None:
+                self._catalog.store(self.name, ended)
             self._spare_memory()
             return self._version
+
+    def _due(self) -> list[ListedRun]:
+        """Runs that have ended and are looked at again: a part of them each time, all in a while."""
+        now = time.monotonic()
+        if not self._to_look_at and now >= self._settled_look_at:
+            self._settled_look_at = now + _SETTLED_LOOK_S
+            self._to_look_at = list(self._runs.values())
+        due, self._to_look_at = self._to_look_at[:_LOOKS], self._to_look_at[_LOOKS:]
+        return due
 
     def _scan(self) -> None:
         """Follow the folder: forget runs that are gone, and open those that are new."""
         names = self._folder_names()
-        known = {run.folder.path.name for run in self._runs.values()}
-        for run_id, run in list(self._runs.items()):
-            if run.folder.path.name not in names:
-                self._version += 1
+        if gone := self._names.keys() - names:
+            self._version += 1
+            for name in gone:
+                run_id = self._names.pop(name)
                 self._removed[run_id] = self._version
                 for table in (self._runs, self._versions, self._revisions):
                     table.pop(run_id, None)
-        for name in names - known:
-            folder = RunFolder(self._folder / name)
-            if folder.run_json.exists():
-                run = RunReader(folder, now=self._now, may_seal=True)
-                self._runs[run.id] = run
-                self._removed.pop(run.id, None)
+            if self._catalog is not None:
+                self._catalog.forget(self.name, gone)
+        for name in names - self._names.keys():
+            self._add(name)
+
+    def _add(self, name: str) -> ListedRun | None:
+        """Take a folder, if it is a run's."""
+        path = os.path.join(self._folder, name)
+        proof = proof_of(os.path.join(path, RUN_JSON))
+        if proof is None:
+            return None
+        known = self._catalogued().get(name)
+        if known is not None and known.proof != proof:
+            known = None
+        run = ListedRun(path, name, known, self._open_reader)
+        if known is None:
+            run.open()  # it is read at the first look
+        self._runs[run.id] = run
+        self._names[name] = run.id
+        self._removed.pop(run.id, None)
+        return run
+
+    def _open_reader(self, folder: RunFolder) -> RunReader:
+        return RunReader(folder, now=self._now, may_seal=True)
+
+    def _catalogued(self) -> dict[str, Known]:
+        if self._known is None:
+            self._known = {} if self._catalog is None else self._catalog.load(self.name)
+        return self._known
 
     def _folder_names(self) -> set[str]:
         """What is in the project's folder: one call, so that a look at a thousand runs is cheap."""
@@ -127,54 +295,86 @@ class Project:
             return set()
 
     def _spare_memory(self) -> None:
-        held = {run.id: run.nbytes for run in self._runs.values()}
+        held = {run_id: size for run_id, run in self._runs.items() if (size := run.nbytes)}
         total = sum(held.values())
+        if total <= self._memory_bytes:
+            return
         for run in sorted(self._runs.values(), key=lambda run: run.used_at):
             if total <= self._memory_bytes:
                 return
-            if run.is_settled and held[run.id]:
+            if run.id in held:
                 run.release()
-                total -= held[run.id]
+                total -= held[run.id] - run.nbytes
 
     # -- runs ------------------------------------------------------------------------------
 
-    def runs(self) -> list[RunReader]:
+    def runs(self) -> list[ListedRun]:
         """All runs, by creation."""
         with self._lock:
-            return sorted(self._runs.values(), key=lambda run: (run.created_ns, run.id))
+            return sorted(self._runs.values(), key=lambda run: (run.created_at, run.id))
 
-    def changed_since(self, version: int) -> tuple[int, list[RunReader], list[str]]:
+    def run(self, run_id: str) -> ListedRun:
+        """One run, as of the last `refresh`.
+
+        Raises:
+            KeyError: there is none of that id.
+        """
+        return self._runs[run_id]
+
+    def table(self) -> RunTable:
+        """All runs as a table, as of the last `refresh`; use it under `lock`."""
+        with self._lock:
+            for run_id in self._in_table.keys() - self._runs.keys():
+                self._table.remove(run_id)
+                del self._in_table[run_id]
+            new = [run for run_id, run in self._runs.items() if run_id not in self._in_table]
+            if len(new) > len(self._in_table):  # in one go, instead of one after the other
+                self._table = RunTable(run.digest() for run in self._runs.values())
+                self._in_table = {run_id: run.revision for run_id, run in self._runs.items()}
+            for run_id, run in self._runs.items():
+                if self._in_table.get(run_id) != run.revision:
+                    self._table.put(run.digest())
+                    self._in_table[run_id] = run.revision
+            return self._table
+
+    @property
+    def lock(self) -> threading.RLock:
+        """Held while the table is asked."""
+        return self._lock
+
+    def changed_since(self, version: int) -> tuple[int, list[ListedRun], list[str]]:
         """The version now, the runs that changed after `version`, and ids that went."""
         with self._lock:
-            runs = [run for run in self.runs() if self._versions.get(run.id, 0) > version]
+            runs = [
+                self._runs[run_id]
+                for run_id, at in self._versions.items()
+                if at > version and run_id in self._runs
+            ]
+            runs.sort(key=lambda run: (run.created_at, run.id))
             removed = [run_id for run_id, at in self._removed.items() if at > version]
             return self._version, runs, removed
+
+    def get(self, run_id: str) -> ListedRun | None:
+        """One run, looked for in the folder; None if it is not there."""
+        with self._lock:
+            listed = self._runs.get(run_id)
+            if listed is None or not os.path.exists(listed.run_json):
+                listed = self._add(run_folder(self._root, self.name, run_id).path.name)
+            return listed
 
     def find(self, run_ids: Collection[str]) -> dict[str, RunReader | None]:
         """Runs by id, up to date; None for one that is not there. Others are not looked at."""
         found: dict[str, RunReader | None] = {}
         for run_id in run_ids:
-            with self._lock:
-                run = self._runs.get(run_id)
-            if run is None or not run.folder.run_json.exists():
-                run = self._open(run_id)
-            if run is not None:
-                run.reopen_if_changed()  # another process may have gone on with it
-                run.refresh()
-            found[run_id] = run
+            listed = self.get(run_id)
+            reader = None if listed is None else listed.open()
+            if reader is not None:
+                reader.reopen_if_changed()  # another process may have gone on with it
+                reader.refresh()
+            found[run_id] = reader
         with self._lock:
             self._spare_memory()
         return found
-
-    def _open(self, run_id: str) -> RunReader | None:
-        """Look again for one run; the next `refresh` tells listeners."""
-        folder = run_folder(self._root, self.name, run_id)
-        if not folder.run_json.exists():
-            return None
-        with self._lock:
-            if run_id not in self._runs:
-                self._runs[run_id] = RunReader(folder, now=self._now, may_seal=True)
-            return self._runs[run_id]
 
     def slot(self, run_id: str) -> int:
         """The run's number by creation, for its colour. It stays when other runs go."""
@@ -187,9 +387,9 @@ class Project:
 
     def metrics(self) -> list[Metric]:
         """Numeric metrics of all runs, by key."""
-        having: dict[str, list[RunReader]] = {}
+        having: dict[str, list[ListedRun]] = {}
         for run in self.runs():
-            for key in run.digest().metrics:
+            for key in run.digest().aggregates:
                 having.setdefault(key, []).append(run)
         return [
             Metric(key, common_axis(having[key], key), len(having[key])) for key in sorted(having)
@@ -209,11 +409,24 @@ class Project:
 
 
 class Catalog:
-    """The projects of one root folder."""
+    """The projects of one root folder.
 
-    def __init__(self, root: Path, *, now: Callable[[], float] = time.time) -> None:
+    Args:
+        root: the folder of all projects.
+        now: seconds since the epoch.
+        file: what was known of runs by an earlier process; by default in the user's cache folder.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        *,
+        now: Callable[[], float] = time.time,
+        file: CatalogFile | None = None,
+    ) -> None:
         self.root = root
         self._now = now
+        self._file = file or CatalogFile(root)
         self._lock = threading.Lock()
         self._projects: dict[str, Project] = {}
         self._version = int(now() * 1000)
@@ -221,7 +434,12 @@ class Catalog:
 
     def names(self) -> list[str]:
         """The projects, by name."""
-        return list(projects(self.root))
+        try:
+            with os.scandir(self.root) as entries:
+                found = [entry.name for entry in entries if _has_runs(entry.path)]
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        return [name_of_folder(name) for name in sorted(found)]
 
     def project(self, name: str) -> Project:
         """One project.
@@ -229,10 +447,12 @@ class Catalog:
         Raises:
             NotFoundError: there is no such project.
         """
-        if not any(True for _ in run_folders(self.root, name)):
+        if not _has_runs(self.root / folder_name(name)):
             raise NotFoundError(_no_such_project(self.root, name, self.names()))
         with self._lock:
-            return self._projects.setdefault(name, Project(self.root, name, now=self._now))
+            if name not in self._projects:
+                self._projects[name] = Project(self.root, name, now=self._now, catalog=self._file)
+            return self._projects[name]
 
     def overviews(self) -> list[ProjectOverview]:
         """All projects, by name."""
@@ -257,6 +477,15 @@ class Catalog:
                 self._seen = overviews
                 self._version += 1
             return self._version
+
+
+def _has_runs(path: str | Path) -> bool:
+    """Whether a folder is a project: `artifacts/` and `sweeps/` of the root are none."""
+    try:
+        with os.scandir(path) as entries:
+            return any(os.path.exists(os.path.join(entry.path, RUN_JSON)) for entry in entries)
+    except OSError:
+        return False
 
 
 def _no_such_project(root: Path, name: str, known: list[str]) -> str:

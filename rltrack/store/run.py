@@ -29,6 +29,7 @@ from rltrack.errors import JournalError, MissingExtraError, SegmentError
 from rltrack.folder import RunFacts, RunFolder, State
 from rltrack.journal.book import RecordBook
 from rltrack.journal.branches import Cuts
+from rltrack.journal.definitions import STEP
 from rltrack.journal.records import MediaStored, Noted
 from rltrack.store.aggregate import Aggregate
 from rltrack.store.content import Content, StreamName, tell_damage
@@ -75,6 +76,8 @@ class RunDigest:
     summary: dict[str, Any]
     aggregates: Mapping[str, Aggregate]
     """What each numeric key of the history amounts to; sorted by key."""
+    axes: Mapping[str, str]
+    """The default x axis of each numeric key of which it is not the step."""
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -142,6 +145,10 @@ class RunReader:
     @property
     def _book(self) -> RecordBook:
         return self._content.book
+
+    def open(self) -> RunReader:
+        """This reader: a run that is only listed opens one."""
+        return self
 
     # -- keeping up ------------------------------------------------------------------------
 
@@ -350,7 +357,12 @@ class RunReader:
             damage=self._what_is_damaged(),
             config=self._book.config.values(),
             summary=self._summed_up(content),
-            aggregates=content.aggregates(),
+            aggregates=(aggregates := content.aggregates()),
+            axes={
+                key: axis
+                for key in aggregates
+                if (axis := self._book.definitions.axis(key)) != STEP
+            },
         )
 
     def _summed_up(self, content: Content) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Final
 from rltrack.errors import NotFoundError, QueryError, UsageError
 from rltrack.extras import require
 from rltrack.store.arrow import arrow
-from rltrack.store.project import Catalog, Project
+from rltrack.store.project import Catalog, ListedRun, Project
 from rltrack.store.run import RunReader
 from rltrack.store.sql_views import VIEWS, write_sources
 
@@ -58,7 +58,9 @@ class Limits:
 
 
 @contextlib.contextmanager
-def query(runs: Sequence[RunReader], text: str, limits: Limits | None = None) -> Iterator[Answer]:
+def query(
+    runs: Sequence[ListedRun | RunReader], text: str, limits: Limits | None = None
+) -> Iterator[Answer]:
     """Run one query; its process ends with the block.
 
     Args:

@@ -32,6 +32,7 @@ from rltrack.store.arrow import (
 from rltrack.store.content import FILE_NAMES, StreamName
 from rltrack.store.manifest import read_manifest
 from rltrack.store.media import MediaItem, media_of
+from rltrack.store.project import ListedRun
 from rltrack.store.run import RunReader
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ _TABLE_KINDS: Final = ("table", "tables")
 
 
 def write_sources(
-    views: Iterable[str], runs: Sequence[RunReader], folder: Path
+    views: Iterable[str], runs: Sequence[ListedRun | RunReader], folder: Path
 ) -> dict[str, dict[str, list[str]]]:
     """Put what some views need into `folder`.
 
@@ -131,7 +132,7 @@ def write_sources(
             sources[view] = _write_points(view, runs, folder)
             continue
         if view in ("media", "tables"):
-            media = [media_of(run) for run in runs] if media is None else media
+            media = [media_of(run.open()) for run in runs] if media is None else media
             rows = _file_rows(view, runs, media)
         else:
             rows = _run_rows(runs) if view == "runs" else _aggregate_rows(runs)
@@ -164,12 +165,16 @@ def points_source(
     return points_tables(run, stream)
 
 
-def _write_points(view: str, runs: Sequence[RunReader], folder: Path) -> dict[str, list[str]]:
+def _write_points(
+    view: str, runs: Sequence[ListedRun | RunReader], folder: Path
+) -> dict[str, list[str]]:
     stream = _STREAMS[view]
     parts: list[str] = []
 
     def unsealed() -> Iterator[pa.Table]:
-        for run in runs:
+        for listed in runs:
+            run = listed.open()
+            run.refresh()
             was_held = run.nbytes > 0
             source = points_source(run, stream)
             if isinstance(source, list):
@@ -237,7 +242,7 @@ def _arrow_type(kind: str) -> Any:
     return types[kind]()
 
 
-def _run_rows(runs: Sequence[RunReader]) -> Iterator[dict[str, Any]]:
+def _run_rows(runs: Sequence[ListedRun | RunReader]) -> Iterator[dict[str, Any]]:
     for run in runs:
         digest = run.digest()
         until = digest.heartbeat_at if digest.ended_at is None else digest.ended_at
@@ -260,7 +265,7 @@ def _run_rows(runs: Sequence[RunReader]) -> Iterator[dict[str, Any]]:
         }
 
 
-def _aggregate_rows(runs: Sequence[RunReader]) -> Iterator[dict[str, Any]]:
+def _aggregate_rows(runs: Sequence[ListedRun | RunReader]) -> Iterator[dict[str, Any]]:
     names = [name for name in VIEWS["aggregates"] if name not in ("run_id", "key")]
     for run in runs:
         for key, amounts in run.digest().aggregates.items():
@@ -270,7 +275,7 @@ def _aggregate_rows(runs: Sequence[RunReader]) -> Iterator[dict[str, Any]]:
 
 
 def _file_rows(
-    view: str, runs: Sequence[RunReader], media: list[list[MediaItem]]
+    view: str, runs: Sequence[ListedRun | RunReader], media: list[list[MediaItem]]
 ) -> Iterator[dict[str, Any]]:
     for run, items in zip(runs, media, strict=True):
         for item in items:

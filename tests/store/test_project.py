@@ -10,11 +10,10 @@ import pytest
 
 import rltrack
 from rltrack.errors import NotFoundError
-from rltrack.store.project import Catalog, Project
-from rltrack.store.run import RunReader
+from rltrack.store.project import Catalog, ListedRun, Project
 
 
-def ids(runs: list[RunReader]) -> set[str]:
+def ids(runs: list[ListedRun]) -> set[str]:
     return {run.id for run in runs}
 
 

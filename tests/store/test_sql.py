@@ -91,10 +91,10 @@ def test_points_are_exact_whether_they_lie_in_parts_or_in_the_journal(root: Path
     before = rows(project, text)
     project.refresh()
     for run in project.runs():
-        run.seal()
+        run.open().seal()
     after = rows(project, text)
 
-    assert all(isinstance(points_source(run), list) for run in project.runs())
+    assert all(isinstance(points_source(run.open()), list) for run in project.runs())
     assert repr(after) == repr(before)  # NaN is not equal to itself
     numbers = {key: [r for r in after if r["key"] == key] for key in {r["key"] for r in after}}
     assert set(numbers) == {"loss", "n", "done", "big", "ünï/кey", "mixed"}
@@ -109,7 +109,7 @@ def test_points_are_exact_whether_they_lie_in_parts_or_in_the_journal(root: Path
 
 def test_a_run_of_which_only_some_is_sealed_counts_once(tmp_path: Path, project: Project) -> None:
     """Sealed and unsealed runs of one project stand side by side."""
-    project.runs()[0].seal()
+    project.runs()[0].open().seal()
 
     found = rows(project, "select run_id, count(*) as n from points group by run_id order by 1")
 
@@ -119,7 +119,7 @@ def test_a_run_of_which_only_some_is_sealed_counts_once(tmp_path: Path, project:
 def test_a_query_of_one_run_opens_that_runs_files_only(project: Project) -> None:
     """A project may have ten thousand."""
     for run in project.runs():
-        run.seal()
+        run.open().seal()
 
     (plan,) = rows(project, "explain analyze select count(*) from points where run_id = 'plain'")
 
