@@ -38,7 +38,8 @@ def integer_step(step: Any) -> int:
 def nanoseconds(seconds: object) -> int:
     """A time given by the user in seconds since the epoch."""
     if isinstance(seconds, (int, float)) and abs(seconds) < _MAX_TIME_S:
-        return int(seconds * 1e9)
+        whole = int(seconds)  # apart, since a product of both would be rounded to 128 ns
+        return whole * 10**9 + round((seconds - whole) * 1e9)
     raise Unstorable(f"{seconds!r} is no time in seconds since 1970")
 
 
