@@ -150,3 +150,26 @@ def test_ui_serves_until_ctrl_c(root: Path) -> None:
     assert [project["name"] for project in projects] == ["a", "b"]
     assert process.returncode == 0
     assert "Traceback" not in errors
+
+
+def test_ls_filters_orders_and_limits(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """In the words of the page and of `Api.runs`."""
+    for number in range(4):
+        with rltrack.init(project="p", id=f"r{number}", dir=str(root), config={"lr": number}):
+            pass
+    command = [
+        "ls",
+        "p",
+        "--filter",
+        "config.lr > 0",
+        "--order=-config.lr",
+        "--limit",
+        "2",
+        "--json",
+    ]
+    capsys.readouterr()
+    assert main([*command, "--dir", str(root)]) == 0
+
+    assert [run["id"] for run in json.loads(capsys.readouterr().out)] == ["r3", "r2"]
+    assert main(["ls", "p", "--filter", "lr > 0", "--dir", str(root)]) == 1
+    assert "did you mean config.lr" in capsys.readouterr().err

@@ -27,6 +27,18 @@ def add_to(commands: Commands) -> None:
     """Add `ls` and `show`."""
     ls = commands.add("ls", _ls, "list projects, or the runs of one", prints_json=True)
     ls.add_argument("project", nargs="?", help="a project; without it, the projects are listed")
+    ls.add_argument(
+        "--filter",
+        metavar="TEXT",
+        help="which runs, for example 'config.lr < 1e-3 and max(eval/mean_reward) >= 400'",
+    )
+    ls.add_argument(
+        "--order",
+        metavar="FIELD",
+        action="append",
+        help="for example created_at, or with = for descending: --order=-summary.loss; may be repeated",
+    )
+    ls.add_argument("--limit", type=int, metavar="N", help="show the first N")
 
     show = commands.add(
         "show", _show, "show one run: config, summary, environment", prints_json=True
@@ -40,7 +52,8 @@ def _ls(options: argparse.Namespace) -> int:
     api = Api(root_of(options))
     if options.project is None:
         return _ls_projects(api, as_json=options.json)
-    runs = list(api.runs(options.project))
+    runs = list(api.runs(options.project, options.filter, options.order or "+created_at"))
+    runs = runs[: options.limit]
     if options.json:
         print_json([facts(run) for run in runs])
         return 0

@@ -33,6 +33,7 @@ from rltrack.server.changes import LOOK_S, Watch
 from rltrack.server.frame import encode_panels
 from rltrack.server.guard import MEDIA_POLICY, Guard
 from rltrack.server.page import STATIC, page_answer
+from rltrack.server.query import answer_query
 from rltrack.store.media import file_inside
 from rltrack.store.panel import AUTO, Panel, panel
 from rltrack.store.project import Catalog, Project
@@ -66,6 +67,7 @@ def create_app(root: Path, *, host: str = "127.0.0.1", static: Path = STATIC) ->
             Route(f"{one}/runs", site.runs),
             Route(f"{one}/runs/{{run}}", site.run),
             Route(f"{one}/runs/{{run}}/media/{{path:path}}", site.media),
+            Route(f"{one}/query", site.query, methods=["POST"]),
             Route(f"{one}/series", site.series, methods=["POST"]),
             Route(f"{one}/changes", site.changes),
             Route("/api/{path:path}", site.unknown),
@@ -140,6 +142,17 @@ class _Site:
             "content-security-policy": MEDIA_POLICY,
         }
         return FileResponse(file, headers=headers)
+
+    async def query(self, request: Request) -> Response:
+        body = await _body(request)
+        name = request.path_params["project"]
+
+        def answer() -> dict[str, Any]:
+            project = self._catalog.project(name)
+            project.refresh()
+            return answer_query(project, body)
+
+        return json_answer(request, await run_in_threadpool(answer))
 
     async def series(self, request: Request) -> Response:
         asked = _asked_panels(await _body(request))

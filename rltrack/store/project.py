@@ -338,6 +338,11 @@ class Project:
             return self._table
 
     @property
+    def version(self) -> int:
+        """The number that the last `refresh` gave."""
+        return self._version
+
+    @property
     def lock(self) -> threading.RLock:
         """Held while the table is asked."""
         return self._lock

@@ -1,0 +1,102 @@
+"""Which runs a table shows: filtered, in order, grouped, a page at a time."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from rltrack.errors import UsageError
+from rltrack.server.answers import Refusal, describe_run
+from rltrack.store.project import Project
+from rltrack.store.query import compile_filters, field_reader, orders_of
+from rltrack.store.table import Places, RunTable
+
+MAX_LIMIT: Final = 1000
+_DEFAULTS: Final[dict[str, Any]] = {
+    "filter": None,
+    "order": ["-created_at"],
+    "group": None,
+    "offset": 0,
+    "limit": 50,
+}
+
+
+def answer_query(project: Project, body: Any) -> dict[str, Any]:
+    """The runs that are asked for.
+
+    Args:
+        project: as of its last refresh.
+        body: ``filter`` (a text, or a dict as MongoDB has it), ``order`` (a list of fields, with
+            ``-`` in front for descending), ``group`` (a list of fields, or ``{"all_config_but":
+            [keys]}``), ``offset`` and ``limit``; each may be left out.
+
+    Returns:
+        ``total`` runs that fit, and of the page ``runs``; or, grouped, of the page of ``groups``
+        each's ``values``, ``count`` and the ``runs`` by id, in order.
+
+    Raises:
+        Refusal: something in it is not what it may be.
+    """
+    asked = _checked(body)
+    with project.lock:
+        table = project.table()
+        try:
+            places = table.query(compile_filters(asked["filter"]), orders_of(asked["order"]))
+            groups = _groups(table, asked["group"], places)
+        except UsageError as mistake:
+            raise Refusal(400, str(mistake), "the README tells how filters are written") from None
+        page = slice(asked["offset"], asked["offset"] + asked["limit"])
+        found: dict[str, Any] = {"version": project.version, "total": len(places)}
+        if groups is not None:
+            found["groups"] = [
+                {"values": values, "count": len(group), "runs": [table.runs[at].id for at in group]}
+                for values, group in groups[page]
+            ]
+            found["group_count"] = len(groups)
+            return found
+        found["runs"] = [
+            describe_run(project, project.run(table.runs[at].id)) for at in places[page].tolist()
+        ]
+        return found
+
+
+def _groups(
+    table: RunTable, asked: Any, places: Places
+) -> list[tuple[dict[str, Any], list[int]]] | None:
+    if asked is None:
+        return None
+    if isinstance(asked, dict):
+        return table.groups_by_config(asked["all_config_but"], places)
+    return table.groups([(name, field_reader(name, "group")) for name in asked], places)
+
+
+def _checked(body: Any) -> dict[str, Any]:
+    if not isinstance(body, dict):
+        raise Refusal(400, "the body is no object", f"send some of {', '.join(_DEFAULTS)}")
+    if unknown := sorted(body.keys() - _DEFAULTS.keys()):
+        raise Refusal(400, f"there is no {unknown[0]!r}", f"there are {', '.join(_DEFAULTS)}")
+    asked = _DEFAULTS | body
+
+    def check(name: str, fits: bool, wanted: str) -> None:
+        if not fits:
+            raise Refusal(400, f"{name}={asked[name]!r}", f"it must be {wanted}")
+
+    group = asked["group"]
+    but = group.get("all_config_but") if isinstance(group, dict) and len(group) == 1 else None
+    check("filter", isinstance(asked["filter"], str | dict | None), "a text or an object")
+    check("order", _are_texts(asked["order"]), "a list of fields")
+    check(
+        "group",
+        group is None or _are_texts(group) or _are_texts(but),
+        'null, a list of fields, or {"all_config_but": [keys]}',
+    )
+    check("offset", type(asked["offset"]) is int and asked["offset"] >= 0, "0 or more")
+    check(
+        "limit",
+        type(asked["limit"]) is int and 0 < asked["limit"] <= MAX_LIMIT,
+        f"from 1 to {MAX_LIMIT}",
+    )
+    return asked
+
+
+def _are_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(one, str) for one in value)
