@@ -176,7 +176,11 @@ def init(
     if chosen.provenance and not run.disabled:
         from rltrack.capture.provenance import Provenance
 
-        run.on_finish(Provenance(run.note_metadata, current_folder()).close)
+        asks_git = not chosen.disable_git
+        run.on_finish(Provenance(run.note_metadata, current_folder(), git=asks_git).close)
+    said = ("host", "username", "program", "notebook_name")
+    if facts := {name: value for name in said if (value := getattr(chosen, name))}:
+        run.note_metadata(facts)
     _active.add(run, beside=what_then == "create_new")
     _start_hooks(run, sync_tensorboard=sync_tensorboard or tensorboard, monitor_gym=monitor_gym)
     if not (chosen.silent or chosen.quiet or run.disabled):

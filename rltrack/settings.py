@@ -42,7 +42,6 @@ _WANDBS_ONLY: Final = frozenset(
         "login_timeout",
         "base_url",
         "api_key",
-        "host",
         "symlink",
         "show_colors",
         "show_emoji",
@@ -51,12 +50,9 @@ _WANDBS_ONLY: Final = frozenset(
         "show_warnings",
         "summary_timeout",
         "problem",
-        "program",
         "program_relpath",
-        "notebook_name",
         "sagemaker_disable",
         "git_remote",
-        "username",
         "email",
     ]
 )
@@ -126,6 +122,26 @@ class Settings:
     )
     save_code: bool | None = _setting(
         None, "keep the code of the program beside the run (default false)", wandb="WANDB_SAVE_CODE"
+    )
+    disable_code: bool | None = _setting(
+        None,
+        "never keep code, whatever `save_code` says (default false)",
+        wandb="WANDB_DISABLE_CODE",
+    )
+    disable_git: bool | None = _setting(
+        None, "do not ask git for the commit (default false)", wandb="WANDB_DISABLE_GIT"
+    )
+    host: str | None = _setting(
+        None, "what the machine is called in the run's environment", wandb="WANDB_HOST"
+    )
+    username: str | None = _setting(
+        None, "who is named as its user in the run's environment", wandb="WANDB_USERNAME"
+    )
+    program: str | None = _setting(
+        None, "what the program is called in the run's environment", wandb="WANDB_PROGRAM"
+    )
+    notebook_name: str | None = _setting(
+        None, "the notebook that is named in the run's environment", wandb="WANDB_NOTEBOOK_NAME"
     )
     all_ranks: bool | None = _setting(
         None, "record a run in each process of a torchrun, not in rank 0 alone (default false)"
@@ -206,7 +222,8 @@ def resolve(
     elif not isinstance(given, Settings):
         given = from_mapping(given, "init(settings=…)")
     chosen = Settings(**arguments).over(given).over(base or Settings())
-    return chosen.over(from_environment(environ)).over(from_file(environ)).over(DEFAULTS)
+    chosen = chosen.over(from_environment(environ)).over(from_file(environ)).over(DEFAULTS)
+    return dataclasses.replace(chosen, save_code=False) if chosen.disable_code else chosen
 
 
 def from_mapping(values: Mapping[str, Any], source: str) -> Settings:
@@ -250,6 +267,8 @@ def from_environment(environ: Mapping[str, str]) -> Settings:
             if text:
                 values[field.name] = _parsed(variable, str(field.type), text)
                 break
+    if "mode" not in values and environ.get("WANDB_DISABLED", "").lower() in _TRUE:
+        values["mode"] = "disabled"  # an old word, which other libraries still set
     return from_mapping(values, "environment")
 
 
@@ -346,6 +365,8 @@ DEFAULTS: Final = Settings(
     quiet=False,
     strict=False,
     save_code=False,
+    disable_code=False,
+    disable_git=False,
     all_ranks=False,
     provenance=True,
     buffer_bytes=64 << 20,

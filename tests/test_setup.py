@@ -20,7 +20,33 @@ def told(capsys: pytest.CaptureFixture[str]) -> list[str]:
 
 
 #: W&B 0.31's parameters of `init`.
-WANDBS = ["entity", "project", "dir", "id", "name", "notes", "tags", "config", "config_exclude_keys", "config_include_keys", "allow_val_change", "group", "job_type", "mode", "force", "reinit", "resume", "resume_from", "fork_from", "save_code", "tensorboard", "sync_tensorboard", "monitor_gym", "settings", "anonymous"]
+WANDBS = [
+    "entity",
+    "project",
+    "dir",
+    "id",
+    "name",
+    "notes",
+    "tags",
+    "config",
+    "config_exclude_keys",
+    "config_include_keys",
+    "allow_val_change",
+    "group",
+    "job_type",
+    "mode",
+    "force",
+    "reinit",
+    "resume",
+    "resume_from",
+    "fork_from",
+    "save_code",
+    "tensorboard",
+    "sync_tensorboard",
+    "monitor_gym",
+    "settings",
+    "anonymous",
+]
 
 
 def test_every_parameter_of_wandbs_init_is_one_of_ours() -> None:
@@ -261,6 +287,44 @@ def test_the_flag_for_code_is_a_setting(root: Path, monkeypatch: pytest.MonkeyPa
     assert (
         rltrack.init(project="p", save_code=False, reinit="create_new").settings.save_code is False
     )
+
+
+def test_what_the_environment_says_of_the_machine_is_in_the_run(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """W&B's names for what a launcher knows better than the process."""
+    for name in ("HOST", "USERNAME", "PROGRAM", "NOTEBOOK_NAME"):
+        monkeypatch.setenv(f"WANDB_{name}", f"my {name.lower()}")
+    run = rltrack.init(project="p", id="r", settings={"quiet": True, "provenance": True})
+    run.finish()
+
+    found = rltrack.Api(root).run("p/r").metadata
+    assert {key: found[key] for key in ("host", "username", "program", "notebook_name")} == {
+        "host": "my host",
+        "username": "my username",
+        "program": "my program",
+        "notebook_name": "my notebook_name",
+    }
+
+
+def test_code_and_git_can_be_left_out(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever else is said."""
+    monkeypatch.setenv("WANDB_DISABLE_CODE", "true")
+    monkeypatch.setenv("WANDB_DISABLE_GIT", "true")
+    run = rltrack.init(
+        project="p", id="r", save_code=True, settings={"quiet": True, "provenance": True}
+    )
+    run.finish()
+
+    assert run.settings.save_code is False
+    assert "git" not in rltrack.Api(root).run("p/r").metadata
+
+
+def test_the_old_switch_of_wandb_disables(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`WANDB_DISABLED=true`, which Hugging Face's users set."""
+    monkeypatch.setenv("WANDB_DISABLED", "true")
+    assert rltrack.init(project="p").disabled
+    assert not rltrack.init(project="p", mode="offline", reinit="create_new").disabled
 
 
 def test_every_setting_is_described() -> None:

@@ -22,14 +22,17 @@ class Provenance:
     Args:
         record: told facts by name, twice at most; the second time from another thread.
         folder: the folder whose git checkout is meant.
+        git: whether git is asked at all.
     """
 
-    def __init__(self, record: Callable[[Mapping[str, Json]], None], folder: Path) -> None:
+    def __init__(
+        self, record: Callable[[Mapping[str, Json]], None], folder: Path, *, git: bool = True
+    ) -> None:
         record(process_facts())
         self._record = record
         self._folder = folder
         self._thread: threading.Thread | None = None
-        if any((parent / ".git").exists() for parent in (folder, *folder.parents)):
+        if git and any((parent / ".git").exists() for parent in (folder, *folder.parents)):
             self._thread = threading.Thread(target=self._ask_git, name="rltrack-git", daemon=True)
             self._thread.start()
 
