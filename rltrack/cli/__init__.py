@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from rltrack._version import __version__
-from rltrack.cli import compact, history, imports, look, serve, sql, stop
+from rltrack.cli import compact, history, imports, look, serve, sql, stop, transfer
 from rltrack.cli.parser import Command, Commands
 from rltrack.errors import Error
 
@@ -20,6 +20,7 @@ examples:
   rltrack ls cartpole           the runs of a project
   rltrack show bold-otter-3     one run: config, summary, environment
   rltrack sql "select * from runs"   ask in SQL: runs, aggregates, points, media
+  rltrack export bold-otter-3 -o run.zip   a whole run, for `rltrack import run.zip` elsewhere
   rltrack import tensorboard logs   the runs of a TensorBoard log folder
 """
 
@@ -49,6 +50,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"rltrack {__version__}")
     commands = Commands(parser.add_subparsers(title="commands", metavar="COMMAND", required=True))
-    for part in (look, sql, history, stop, serve, compact, imports):
+    for part in (look, sql, history, stop, serve, compact, transfer, imports):
         part.add_to(commands)
     return parser

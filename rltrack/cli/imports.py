@@ -1,4 +1,4 @@
-"""`rltrack import`: what others have recorded, as runs."""
+"""`rltrack import`: what others have recorded, as runs; and runs that were exported."""
 
 from __future__ import annotations
 
@@ -10,31 +10,46 @@ from typing import Final
 
 from rltrack.cli.output import print_json, root_of
 from rltrack.cli.parser import Command, Commands
+from rltrack.cli.transfer import import_zip
 from rltrack.errors import UsageError
 
 
 def add_to(commands: Commands) -> None:
     """Add `import`."""
     command = commands.add(
-        "import", _import, "make runs of what another tool has recorded", prints_json=True
+        "import",
+        _import,
+        "make runs of what another tool has recorded, or of a zip of `rltrack export`",
+        prints_json=True,
     )
-    command.add_argument("what", help=f"where it comes from: {', '.join(_FORMS)}")
+    command.add_argument("what", help=f"where it comes from: {', '.join(_FORMS)}, or a FILE.zip")
     command.add_argument("path", nargs="?", help="its folder: for tensorboard, the logdir")
     command.add_argument(
-        "--project", help="project of new runs (default: that of rltrack.init in this folder)"
+        "--project",
+        help="project of new runs (default: that of rltrack.init in this folder; of a zip, their own)",
+    )
+    command.add_argument(
+        "--rename", action="store_true", help="of a zip: a run whose id is taken gets another one"
     )
 
 
 def _import(options: argparse.Namespace) -> int:
     form = _FORMS.get(options.what)
+    if form is None and options.path is None and _is_zip(options.what):
+        return import_zip(options)
     if form is None:
         raise UsageError(
             f"import {options.what}: what can be imported is {', '.join(_FORMS)}, as in "
-            "`rltrack import tensorboard LOGDIR`"
+            "`rltrack import tensorboard LOGDIR`, and the zip of `rltrack export`, as in "
+            "`rltrack import FILE.zip`"
         )
     if options.path is None:
         raise UsageError(f"import {options.what}: say which folder to import")
     return form(options)
+
+
+def _is_zip(what: str) -> bool:
+    return what.endswith(".zip") or Path(what).is_file()
 
 
 def _import_tensorboard(options: argparse.Namespace) -> int:

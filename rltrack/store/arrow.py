@@ -11,20 +11,25 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 import numpy as np
+import numpy.typing as npt
 
 from rltrack._values import finite
 from rltrack.extras import require
-from rltrack.store.columns import INT, OBJECT
-from rltrack.store.history import Table, TableColumn
+from rltrack.journal.definitions import ROW_AXES, RUNTIME, STEP, TIMESTAMP
+from rltrack.store.columns import BOOL, FLOAT, INT, OBJECT, Ints, Kinds, as_floats
 from rltrack.store.run import RunReader, StreamName
+from rltrack.store.series import seconds
+from rltrack.store.stream import Points
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-#: Rows that are made into a table at a time.
+#: Points that are written together.
 SLICE_ROWS: Final = 1 << 17
+#: Rows times columns of a history that are made into a table at a time.
+SLICE_CELLS: Final = 4 << 20
 #: Mark of a column of texts that each are JSON: values of several types, lists, references.
-JSON_MARK: Final = {b"rltrack": b"json"}
+JSON_MARK: Final = {"rltrack": "json"}
 
 _EXACT: Final = 2**53
 
@@ -51,55 +56,100 @@ def json_text(value: object) -> str:
 # -- history ---------------------------------------------------------------------------------------
 
 
-def history_schema(whole: Table, metadata: Mapping[bytes, bytes] | None = None) -> pa.Schema:
-    """The columns of a run's rows."""
+def history_schema(run: RunReader, metadata: Mapping[str, str] | None = None) -> pa.Schema:
+    """The columns of a run's rows: the axes that every row has, and each key.
+
+    Args:
+        run: whose rows they are.
+        metadata: goes into files with the schema.
+    """
     pa = arrow()
-    names: dict[str, None] = {}
-    fields = []
-    for key, column in whole.columns.items():
+    fields = [
+        pa.field(STEP, pa.int64()),
+        pa.field(TIMESTAMP, pa.float64()),
+        pa.field(RUNTIME, pa.float64()),
+    ]
+    names = set(ROW_AXES)
+    for key in _keys(run):
+        points = run.points(key)
+        assert points is not None
         name = clean(key)
         while name in names:  # keys that differ in what is no character
             name += "_"
-        names[name] = None
-        kind, marks = _kind(column)
+        names.add(name)
+        kind, marks = _kind(points)
         fields.append(pa.field(name, kind, metadata=marks))
     return pa.schema(fields, metadata=metadata)
 
 
-def history_slices(whole: Table, schema: pa.Schema) -> Iterator[pa.Table]:
+def history_tables(run: RunReader, schema: pa.Schema) -> Iterator[pa.Table]:
     """The rows of a run, of which a slice is in memory as Arrow at a time; at least one slice."""
     pa = arrow()
-    for first in range(0, max(whole.row_count, 1), SLICE_ROWS):
-        rows = slice(first, first + SLICE_ROWS)
+    with run.lock:
+        rows, created_ns = run.rows(), run.created_ns
+        found = [run.points(key) for key in _keys(run)]
+    size = max(SLICE_CELLS // len(schema), 1024)
+    for first in range(0, max(len(rows), 1), size):
+        times = rows.time_ns[first : first + size]
         arrays = [
-            _array(column, rows, field)
-            for column, field in zip(whole.columns.values(), schema, strict=True)
+            pa.array(rows.step[first : first + size]),
+            pa.array(seconds(times)),
+            pa.array(seconds(times, created_ns)),
         ]
+        for points, field in zip(found, list(schema)[len(arrays) :], strict=True):
+            assert points is not None
+            begin, end = np.searchsorted(points.row, [first, first + size])
+            part = slice(int(begin), int(end))
+            place = points.row[part].astype(np.int64) - first
+            arrays.append(_spread(points, part, place, len(times), field))
         yield pa.Table.from_arrays(arrays, schema=schema)
 
 
-def _kind(column: TableColumn) -> tuple[Any, dict[bytes, bytes] | None]:
+def _keys(run: RunReader) -> list[str]:
+    return [key for key in run.logged_keys() if key not in ROW_AXES]
+
+
+def _kind(points: Points) -> tuple[Any, dict[str, str] | None]:
+    """The type of a key's column, and the mark of one that is JSON."""
     pa = arrow()
-    kinds = {"i": pa.int64(), "b": pa.bool_(), "f": pa.float64()}
-    if column.values.dtype.kind in kinds:
-        return kinds[column.values.dtype.kind], None
-    logged = column.values[column.present]
-    if all(isinstance(value, str) for value in logged):
+    seen = points.column.seen
+    if seen in ({FLOAT}, {INT}, {BOOL}):
+        return {FLOAT: pa.float64(), INT: pa.int64(), BOOL: pa.bool_()}[min(seen)], None
+    if seen == {FLOAT, INT}:
+        ints = points.bits[points.kinds == INT]
+        if np.all((ints >= -_EXACT) & (ints <= _EXACT)):
+            return pa.float64(), None
+    if seen == {OBJECT} and all(isinstance(value, str) for value in points.column.objects):
         return pa.string(), None
     return pa.string(), JSON_MARK
 
 
-def _array(column: TableColumn, rows: slice, field: pa.Field) -> pa.Array:
+def _spread(points: Points, part: slice, place: Ints, count: int, field: pa.Field) -> pa.Array:
+    """Some points of a key as a column of `count` rows, null where there is none."""
     pa = arrow()
-    values, present = column.values[rows], column.present[rows]
-    if values.dtype.kind == "O":
+    bits, kinds = points.bits[part], points.kinds[part]
+    if pa.types.is_string(field.type):
         as_text = json_text if field.metadata else clean
-        texts = [
-            as_text(value) if there else None
-            for value, there in zip(values.tolist(), present.tolist(), strict=True)
-        ]
+        texts: list[str | None] = [None] * count
+        for at, value in zip(place.tolist(), _plain(points, bits, kinds), strict=True):
+            texts[at] = as_text(value)
         return pa.array(texts, field.type)
-    return pa.array(values, field.type, mask=~present, from_pandas=False)
+    missing = np.ones(count, np.bool_)
+    missing[place] = False
+    is_float = pa.types.is_floating(field.type)
+    values: npt.NDArray[Any] = np.zeros(count, field.type.to_pandas_dtype())
+    values[place] = as_floats(bits, kinds, points.column.seen) if is_float else bits
+    return pa.array(values, field.type, mask=missing, from_pandas=False)
+
+
+def _plain(points: Points, bits: Ints, kinds: Kinds) -> Iterator[Any]:
+    """Values as Python's own."""
+    floats = bits.view(np.float64)
+    for at, (value, kind) in enumerate(zip(bits.tolist(), kinds.tolist(), strict=True)):
+        if kind == OBJECT:
+            yield points.column.objects[value]
+        else:
+            yield float(floats[at]) if kind == FLOAT else bool(value) if kind == BOOL else value
 
 
 # -- points ----------------------------------------------------------------------------------------
