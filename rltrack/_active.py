@@ -25,6 +25,7 @@ def add(run: Run, *, beside: bool) -> None:
         beside: the module's functions go on meaning another, if there is one.
     """
     live.append(run)
+    run.after_end(forget_finished)
     if not beside or not _current:
         _current.append(run)
     _watch_exit()
@@ -150,7 +151,7 @@ def _tell_of_thread(fault: BaseException) -> None:
 
 
 def _end_by_termination() -> bool:
-    ended = [run.end_by_termination() for run in reversed(live)]
+    ended = [run.end_by_termination() for run in reversed(list(live))]
     return all(ended)
 
 
@@ -177,7 +178,7 @@ def _leave_exit() -> None:
 
 def _end_all() -> None:
     error = _exit_watch.error()
-    for run in reversed(live):
+    for run in reversed(list(live)):
         if not run.is_finished:
             run.end_with(error)
     _leave_exit()

@@ -64,12 +64,7 @@ def _finish_with_process(run: Run) -> None:
     """Workers of `multiprocessing` leave without Python's exit hooks, but not without their own."""
     import atexit
 
-    alive = weakref.ref(run)
-
-    def finish() -> None:
-        if (still := alive()) is not None:
-            still.finish()
-
+    # Both keep it: a worker gets it again with every task, and must not begin a file for each.
     if (util := sys.modules.get("multiprocessing.util")) is not None:
-        util.Finalize(None, finish, exitpriority=10)
-    atexit.register(finish)
+        util.Finalize(None, run.finish, exitpriority=10)
+    atexit.register(run.finish)

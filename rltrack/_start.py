@@ -181,7 +181,7 @@ class _Starter:
             return self._resumed(folder)
 
     def _auto(self, root: Path) -> Run:
-        note = root / run_folder(root, self.project, "x").path.parent / _AUTO
+        note = run_folder(root, self.project, "x").path.parent / _AUTO
         run_id = self.settings.run_id
         if run_id is None:
             with contextlib.suppress(OSError, UsageError):
@@ -197,7 +197,8 @@ class _Starter:
                 run_id = None  # it is going on: this is another training of the same program
         if run is None:
             run = self._new(root, run_id or new_run_id())
-        note.write_text(run.id, encoding="utf-8")
+        with contextlib.suppress(OSError):  # it is written, but not gone on with
+            note.write_text(run.id, encoding="utf-8")
         run.after_end(lambda: _forget_auto(note, run))
         return run
 
@@ -211,14 +212,19 @@ class _Starter:
         from rltrack._lease import take_lease
         from rltrack._resume import read_past
 
-        lease = take_lease(folder)
+        try:
+            lease = take_lease(folder)
+        except OSError as refusal:
+            raise self._cannot_be_written(folder, refusal) from refusal
         try:
             folder.take_stop_request()  # meant for the process that was there
             past = read_past(folder, up_to=up_to)
             facts = self._facts_of_past(folder, past)
             run = self._run(facts, folder, past)
-        except BaseException:
+        except BaseException as fault:
             lease.give_back()
+            if isinstance(fault, OSError):
+                raise self._cannot_be_written(folder, fault) from fault
             raise
         run.after_end(lease.give_back)
         run.record(Resumed(time.time_ns(), past.writers, up_to))
@@ -329,6 +335,12 @@ class _Starter:
     def _new_name(self, folder: RunFolder) -> str:
         return new_run_name(len(os.listdir(folder.path.parent)))
 
+    def _cannot_be_written(self, folder: RunFolder, refusal: OSError) -> StorageError:
+        return StorageError(
+            f"{folder.path} cannot be written ({refusal.strerror}), so the run cannot be gone on "
+            "with; fork_from= makes another of it, in a folder that can"
+        )
+
     def _not_there(self, root: Path, run_id: str, argument: str) -> str:
         return (
             f"{argument}: there is no run {run_id!r} of project {self.project!r} in {root}; "
@@ -364,6 +376,8 @@ def _in_root_or_spare(settings: Settings, record_in: Callable[[Path], Run]) -> R
     root = Path(settings.dir or ".").absolute()
     try:
         return record_in(root)
+    except StorageError:
+        raise  # a run that is there: another folder would not be it
     except JournalError as damage:
         raise UsageError(f"the run cannot be gone on with: {damage}") from damage
     except OSError as refusal:

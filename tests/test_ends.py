@@ -131,6 +131,18 @@ def test_the_streams_are_what_they_were_when_no_run_goes_on(root: Path) -> None:
     assert ("flush" in vars(sys.stderr)) == had_flush
 
 
+def test_the_end_of_the_last_run_gives_all_of_it_back_at_once(root: Path) -> None:
+    """Nobody has to ask for the next run first."""
+    before = (sys.exit, threading.excepthook)
+    first = rltrack.init(project="p", settings={"quiet": True})
+    second = rltrack.init(project="p", reinit="create_new", settings={"quiet": True})
+    first.finish()
+    assert sys.exit != before[0]
+    second.finish()
+
+    assert (sys.exit, threading.excepthook) == before
+
+
 def test_a_run_left_by_a_thread_ends_with_the_process(root: Path, tmp_path: Path) -> None:
     """Where no frame of the script's is known."""
     status, _ = script(

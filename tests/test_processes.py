@@ -108,6 +108,14 @@ def test_a_worker_logs_into_the_run_that_it_is_given(
     )
 
 
+def test_a_worker_begins_one_file_however_often_it_gets_the_run(run: rltrack.Run) -> None:
+    """A pool pickles it for each task."""
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        list(pool.map(log_in_child, [run] * 20, range(20)))
+
+    assert len(list(journal(run).iterdir())) == 2
+
+
 def test_in_a_spawned_worker_there_is_no_run_of_the_module(run: rltrack.Run) -> None:
     """It is a process of its own, which called no `init`."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:

@@ -293,6 +293,17 @@ def test_a_request_to_stop_is_meant_for_the_process_that_was_there(root: Path) -
     assert resumed.state == "finished"
 
 
+def test_a_run_that_cannot_be_written_is_not_begun_elsewhere(root: Path, crashed: str) -> None:
+    """A new run of that id in the temporary folder would be another run."""
+    path = run_folder(root, "p", crashed).path
+    in_the_way = path / "lease-1"
+    in_the_way.mkdir()  # root may write anywhere, so something else keeps it from being written
+
+    with pytest.raises(rltrack.Error):
+        init(id=crashed, resume="must")
+    assert rltrack.run is None
+
+
 # -- rewind --------------------------------------------------------------------------------
 
 

@@ -93,13 +93,13 @@ class ExitWatch:
             return
         self._leave_stream()
         flush = stream.flush
-        with contextlib.suppress(AttributeError):  # a stream whose attributes cannot be set
+        with contextlib.suppress(AttributeError, TypeError):  # its attributes cannot be set
             stream.flush = self._look_and_flush  # type: ignore[method-assign]
             self._stream, self._flush = stream, flush
 
     def _leave_stream(self) -> None:
         stream, self._stream = self._stream, None
-        if stream is not None and vars(stream).get("flush") == self._look_and_flush:
+        if getattr(stream, "__dict__", {}).get("flush") == self._look_and_flush:
             del stream.flush
             if stream.flush != self._flush:  # it had one of its own
                 stream.flush = self._flush
