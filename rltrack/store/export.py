@@ -18,7 +18,7 @@ from typing import Any, Literal
 from rltrack._values import finite
 from rltrack.errors import UsageError
 from rltrack.extras import require
-from rltrack.store.arrow import CsvWriter, history_schema, history_tables, json_text
+from rltrack.store.arrow import CsvWriter, clean, history_schema, history_tables, json_text
 from rltrack.store.run import RunReader
 from rltrack.store.whole_file import whole_file
 
@@ -59,10 +59,8 @@ def export_run(run: RunReader, path: Path, form: Form, *, replace: bool = False)
     run.refresh()
     facts = _about(run)
     with whole_file(about, replace=replace) as part:  # first: rows without it are never seen
-        part.write_text(
-            json.dumps(finite(facts), indent=1, ensure_ascii=False, default=str) + "\n",
-            encoding="utf-8",
-        )
+        text = json.dumps(finite(facts), indent=1, ensure_ascii=False, default=str)
+        part.write_text(f"{clean(text)}\n", encoding="utf-8")
     with whole_file(path, replace=replace) as part:
         rows = _write_rows(run, part, form, facts)
     if not was_held:

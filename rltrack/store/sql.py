@@ -257,6 +257,6 @@ def _in_one_line(message: str, text: str) -> str:
     position = facts.get("position")
     if position is None or not str(position).isdigit():
         return line
-    before = text.encode()[: int(position)].decode(errors="replace")
+    before = text.encode(errors="replace")[: int(position)].decode(errors="replace")
     row, column = before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1
     return f"{line} (line {row}, column {column})"
