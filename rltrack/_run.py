@@ -2,36 +2,23 @@
 
 from __future__ import annotations
 
-import dataclasses
-import os
-import threading
 import time
-import weakref
 from collections.abc import Callable, Mapping, Sequence
-from types import MappingProxyType, TracebackType
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rltrack._config import Config
-from rltrack._end import End, by_code, by_error, by_termination
-from rltrack._identity import Identity
+from rltrack._lifecycle import Lifecycle
 from rltrack._logged import check_names, integer_step
 from rltrack._past import Past
-from rltrack._pulse import Pulse
-from rltrack._rows import RowWriter
 from rltrack._summary import Summary
-from rltrack._terminal import say
-from rltrack.capture.signals import interrupt_main_thread
-from rltrack.errors import RunFinishedError, StorageError, UsageError
+from rltrack.errors import UsageError
 from rltrack.folder import RunFacts, RunFolder
 from rltrack.journal.null import Journal
 from rltrack.journal.records import (
     ConfigChanged,
-    Finished,
     Json,
-    Noted,
-    Record,
     RowFlag,
-    RunChanged,
     SummaryChanged,
 )
 from rltrack.settings import Settings
@@ -48,7 +35,7 @@ class RunStatus(NamedTuple):
     sync_time: float
 
 
-class Run(Identity):
+class Run(Lifecycle):
     """One training: its config, and a journal of what it logged.
 
     A run only appends. Everything that reads (summary, store, dashboard) reads the journal,
@@ -61,26 +48,13 @@ class Run(Identity):
 
     __slots__ = (
         "__weakref__",
-        "_after_end",
-        "_at_finish",
-        "_clock",
         "_config",
-        "_ending",
-        "_finished",
-        "_is_ending",
-        "_journal",
         "_last_step",
         "_metrics",
         "_open_step",
-        "_owner",
         "_past",
-        "_pid",
-        "_pulse",
-        "_rows",
         "_step",
-        "_stop_asked",
         "_summary",
-        "_warned",
     )
 
     def __init__(
@@ -96,25 +70,11 @@ class Run(Identity):
         step: int = 0,
         owner: bool = True,
     ) -> None:
-        self._facts = facts
-        self._settings = settings
-        self._folder = folder
-        self._clock = clock
-        self._finished = False
-        self._owner = owner
-        """Whether the end of this process's part is the end of the run."""
+        super().__init__(facts, settings, folder, clock=clock, owner=owner)
         self._past = past or Past(next_step=step)
         self._step = self._past.next_step
         self._last_step = -1  # greatest step of a row so far
         self._open_step = -1  # step of a row that a call left open for the next
-        self._warned: set[str] = set()
-        self._pid = os.getpid()
-        self._ending = threading.RLock()
-        self._is_ending = False
-        self._stop_asked = False
-        self._rows = RowWriter(folder, strict=bool(settings.strict), warn=self._warn, clock=clock)
-        self._at_finish: list[Callable[[], None]] = []
-        self._after_end: list[Callable[[], None]] = []
         self._metrics: Metrics | None = None
         self._config = Config(self._record_config, allow_change=allow_val_change, warn=self._warn)
         if folder is not None and owner:
@@ -123,15 +83,7 @@ class Run(Identity):
         self._summary = Summary(self._summed_up, self._record_summary)
         if past is not None:
             self._restore(past)
-        self._pulse: Pulse | None = None
-        if folder is not None:
-            # The thread must not keep a dropped run alive.
-            beat, look = weakref.WeakMethod(self._beat), weakref.WeakMethod(self._look)
-            self._pulse = Pulse(
-                lambda: (beat() or _nothing)(),
-                lambda: (look() or _nothing)(),
-                settings.sync_interval_s or 5.0,
-            )
+        self._start_pulse()
 
     def _restore(self, past: Past) -> None:
         """Be what the run was when its last process left it."""
@@ -329,11 +281,6 @@ class Run(Identity):
         return self._step
 
     @property
-    def is_finished(self) -> bool:
-        """Whether this process's part of the run has ended."""
-        return self._finished
-
-    @property
     def starting_step(self) -> int:
         """The index of the first row of this process."""
         return self._past.next_step
@@ -384,12 +331,6 @@ class Run(Identity):
 
         return attach, (self.folder, self._facts, self._settings, self._step)
 
-    def _change(self, **changes: Any) -> None:
-        self._refuse_if_finished("changing the run")
-        self._facts = dataclasses.replace(self._facts, **changes)
-        self._journal.write(RunChanged(self._clock(), changes))
-        self._write_facts()
-
     def _record_config(self, changed: Mapping[str, Json], removed: list[str]) -> None:
         self._refuse_if_finished("config")
         self._journal.write(ConfigChanged(self._clock(), changed, removed))
@@ -397,201 +338,3 @@ class Run(Identity):
     def _record_summary(self, changed: Mapping[str, Json], removed: list[str]) -> None:
         self._refuse_if_finished("summary")
         self._journal.write(SummaryChanged(self._clock(), changed, removed))
-
-    def record(self, record: Record) -> None:
-        """Append a record of another part of rltrack to the run's journal."""
-        self._journal.write(record)
-
-    def note_metadata(self, metadata: Mapping[str, Json]) -> None:
-        """Add facts about how the run came to be: command, host, versions, environment."""
-        if not self._finished:
-            self._journal.write(RunChanged(self._clock(), {"metadata": dict(metadata)}))
-
-    # -- warnings --------------------------------------------------------------------------
-
-    def warn(self, kind: str, message: str) -> None:
-        """Tell the user, once for each `kind`, and keep it beside the run.
-
-        For hooks and callbacks, whose own faults must never reach the training.
-        """
-        self._warn(kind, message)
-
-    def note(self, level: str, message: str) -> None:
-        """Keep something beside the run that its user should see; nothing is printed."""
-        if not self._finished:
-            self._journal.write(Noted(self._clock(), level, message))
-
-    def _warn(self, kind: str, message: str) -> None:
-        if kind in self._warned:
-            return
-        self._warned.add(kind)
-        if not self._settings.silent:
-            say(f"warning: {message}")
-        self.note("warning", message)
-
-    def on_trouble(self, message: str) -> None:
-        """The journal's disk refuses: once a warning, or in strict mode an error.
-
-        Raises:
-            StorageError: in strict mode.
-        """
-        if self._settings.strict:
-            raise StorageError(message)
-        if not self._settings.silent:
-            say(f"warning: {message}")
-
-    # -- the end ---------------------------------------------------------------------------
-
-    def on_finish(self, action: Callable[[], None]) -> None:
-        """Have `action` called when the run finishes, last come first: for hooks to undo themselves."""
-        self._at_finish.append(action)
-
-    def after_end(self, action: Callable[[], None]) -> None:
-        """Have `action` called when the end is recorded; it must not raise."""
-        self._after_end.append(action)
-
-    def finish(self, exit_code: int | None = None, quiet: bool | None = None) -> None:
-        """End the run. May be called again; in a forked child it ends only the child's part.
-
-        It takes no longer than `Settings.finish_timeout_s` for files that are being written.
-
-        Args:
-            exit_code: 0, the default, is "finished"; any other is "failed".
-            quiet: accepted for W&B's scripts; say `Settings(quiet=True)`.
-        """
-        self._end(by_code(exit_code or 0))
-
-    def join(self, exit_code: int | None = None) -> None:
-        """The old name of `finish`."""
-        self.finish(exit_code)
-
-    def mark_preempting(self) -> None:
-        """Say that the machine is about to be taken away: an end other than a good one is "preempted"."""
-        self._change(preempting=True)
-
-    def end_with(self, error: BaseException | None) -> None:
-        """End the run as the exception says by which its block, or its process, was left."""
-        self._end(by_error(error))
-
-    def end_by_termination(self) -> bool:
-        """End the run since the process is told to terminate; from a thread of its own.
-
-        Returns:
-            False if it cannot be ended now: the main thread was interrupted in the middle of a
-            write, or of the end.
-        """
-        for lock in (self._ending, self._journal.lock):
-            if not lock.acquire(timeout=0.2):
-                return False
-            lock.release()
-        self._end(by_termination())
-        return True
-
-    def _end(self, end: End) -> None:
-        with self._ending:  # of two threads the second waits, and finds it done
-            if self._finished or self._is_ending:  # or a signal's handler came into the middle
-                return
-            self._is_ending = True
-            if not self.disabled and os.getpid() != self._pid:  # a forked child
-                self._leave(end)
-                return
-            try:
-                self._undo_hooks()
-                self._rows.close(self._settings.finish_timeout_s or 0.0)
-            finally:  # a second Ctrl-C ends the waiting, and not the run's record
-                self._undo_hooks()
-                if self._pulse is not None:
-                    self._pulse.stop()
-                if self._owner:
-                    self._record_end(self._as_it_was_meant(end))
-                else:
-                    self._leave(end)
-
-    def _leave(self, end: End) -> None:
-        """End what this process wrote; the run goes on where it was begun."""
-        self._journal.close()
-        self._finished = True
-        self._facts = dataclasses.replace(self._facts, state=end.state)
-
-    def _as_it_was_meant(self, end: End) -> End:
-        if self._stop_asked and end.state == "finished":
-            return End("killed", end.exit_code)  # a program that came to its end as it was told
-        if self._facts.preempting and end.state in ("failed", "killed"):
-            return end._replace(state="preempted")
-        return end
-
-    def _undo_hooks(self) -> None:
-        while self._at_finish:
-            try:
-                self._at_finish.pop()()
-            except Exception as fault:  # a hook's fault must not keep the run from ending
-                self._warn(f"finish {fault}", f"a hook could not be undone: {fault!r}")
-
-    def _record_end(self, end: End) -> None:
-        now = self._clock()
-        self._journal.write(Finished(now, end.state, end.exit_code, end.traceback))
-        self._finished = True
-        self._journal.close()
-        if lost := self._journal.lost:
-            self._warn(
-                "lost", f"{lost} rows are lost: the disk refused them and the buffer was full"
-            )
-        self._facts = dataclasses.replace(
-            self._facts, state=end.state, exit_code=end.exit_code, ended_ns=now, lost_rows=lost
-        )
-        self._write_facts()
-        while self._after_end:
-            self._after_end.pop()()
-
-    def __enter__(self) -> Run:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.end_with(error)
-
-    def _refuse_if_finished(self, what: str) -> None:
-        if self._finished and not self.disabled:
-            raise RunFinishedError(
-                f"Run ({self.id}) is finished. The call to `{what}` will be ignored. "
-                "Start a new run with rltrack.init()"
-            )
-
-    def _write_facts(self) -> None:
-        if self._folder is None or not self._owner or os.getpid() != self._pid:
-            return
-        try:
-            self._folder.write_facts(self._facts)
-        except OSError as refusal:
-            self._warn(
-                "run.json", f"{self._folder.run_json} cannot be written ({refusal.strerror})"
-            )
-
-    def _beat(self) -> None:
-        try:
-            self._journal.sync()
-            if self._folder is not None:
-                self._folder.beat()
-        except FileNotFoundError:
-            self._write_facts()  # the folder was removed; the journal is back already
-        except (OSError, StorageError) as refusal:
-            self._warn("beat", f"the run's folder does not answer ({refusal})")
-
-    def _look(self) -> None:
-        """See whether somebody asked the run to stop, by `rltrack stop`."""
-        if self._folder is None or not self._owner or not self._folder.take_stop_request():
-            return
-        self._stop_asked = True
-        self.note("info", "stopped by `rltrack stop`")
-        if not self._settings.silent:
-            say(f"{self.name} was asked to stop, by `rltrack stop`")
-        # What Ctrl-C does: the main thread gets a KeyboardInterrupt, out of a sleep, too.
-        interrupt_main_thread()
-
-
-def _nothing() -> None:
-    """The pulse of a run that is gone."""

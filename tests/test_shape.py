@@ -38,7 +38,7 @@ LAYERS = [
         "_device",
         "_display",
     },
-    {"_run", "store", "_metrics", "_past", "_resume", "_lease", "_attach"},
+    {"_run", "_lifecycle", "store", "_metrics", "_past", "_resume", "_lease", "_attach"},
     {"api", "sync"},
     {"sweeps", "importers", "stats"},
     {"_init", "_active", "_start", "_ranks", "server"},
