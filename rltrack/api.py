@@ -13,11 +13,16 @@ from __future__ import annotations
 
 import copy
 import difflib
+import fnmatch
+import hashlib
+import mimetypes
+import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
+from rltrack._values import config_value
 from rltrack.errors import NotFoundError, UsageError
 from rltrack.extras import require
 from rltrack.folder import State
@@ -177,6 +182,42 @@ class Runs(Sequence["Run"]):
             found = table.groups([(key, field_reader(key, "group_by")) for key in fields])
         return [(values, [runs[table.runs[at].id] for at in group]) for values, group in found]
 
+    def histories(
+        self,
+        samples: int | None = None,
+        keys: Sequence[str] | None = None,
+        x_axis: str = STEP,
+        *,
+        stream: StreamName = "default",
+    ) -> pd.DataFrame:
+        """The rows of all these runs in one DataFrame, with the run's id as ``run_id``.
+
+        Args:
+            samples: at most this many rows of each run, evenly spread; by default all.
+            keys: columns to have; a run without one of them has no value there.
+            x_axis: order each run's rows by this metric.
+            stream: ``default``, or ``system`` for samples of the machine.
+        """
+        pandas = require("pandas", extra="analysis")
+        wanted = [keys] if isinstance(keys, str) else keys
+        frames = []
+        for run in self._runs():
+            reader = run._reader
+            reader.refresh()
+            known = reader.logged_keys(stream)
+            if x_axis not in known and x_axis not in ROW_AXES:
+                continue
+            there = None if wanted is None else [key for key in wanted if key in known]
+            if there == []:
+                continue
+            frame = run.history(there, x_axis, samples, stream=stream)
+            frame.insert(0, "run_id", run.id)
+            frames.append(frame)
+        found: pd.DataFrame = (
+            pandas.concat(frames, ignore_index=True) if frames else pandas.DataFrame({"run_id": []})
+        )
+        return found
+
     def __len__(self) -> int:
         return len(self._runs())
 
@@ -243,6 +284,12 @@ class Run:
         """The display name."""
         return self._digest().name
 
+    @name.setter
+    def name(self, name: str) -> None:
+        self._edit(facts={"name": name})
+
+    display_name = name
+
     @property
     def state(self) -> State:
         """``running``, ``finished``, ``failed``, ``crashed``, ``killed`` or ``preempted``."""
@@ -253,20 +300,36 @@ class Run:
         """The group that the run belongs to."""
         return self._digest().group
 
+    @group.setter
+    def group(self, group: str | None) -> None:
+        self._edit(facts={"group": group})
+
     @property
     def job_type(self) -> str | None:
         """What kind of job the run is within its group."""
         return self._digest().job_type
+
+    @job_type.setter
+    def job_type(self, job_type: str | None) -> None:
+        self._edit(facts={"job_type": job_type})
 
     @property
     def tags(self) -> tuple[str, ...]:
         """Labels of the run."""
         return self._digest().tags
 
+    @tags.setter
+    def tags(self, tags: Sequence[str]) -> None:
+        self._edit(facts={"tags": [tags] if isinstance(tags, str) else list(tags)})
+
     @property
     def notes(self) -> str | None:
         """Free text about the run."""
         return self._digest().notes
+
+    @notes.setter
+    def notes(self, notes: str | None) -> None:
+        self._edit(facts={"notes": notes})
 
     @property
     def created_at(self) -> float:
@@ -302,6 +365,117 @@ class Run:
     def metrics(self) -> list[str]:
         """The names of numeric metrics, sorted."""
         return list(self._digest().metrics)
+
+    # -- changes ---------------------------------------------------------------------------
+
+    def _edit(self, **changes: Any) -> None:
+        from rltrack.store.edit import edit
+
+        edit(self._listed.folder, **changes)
+
+    def update_config(self, values: Mapping[str, Any], remove: Sequence[str] = ()) -> None:
+        """Change the recorded config, also of a run that has ended.
+
+        Args:
+            values: top-level keys to set.
+            remove: top-level keys to remove.
+        """
+        self._edit(
+            config={key: config_value(value) for key, value in values.items()},
+            removed_config=list(remove),
+        )
+
+    def update_summary(self, values: Mapping[str, Any], remove: Sequence[str] = ()) -> None:
+        """Change what the run amounts to, also of one that has ended.
+
+        Args:
+            values: keys to set; they stay, whatever was logged under them.
+            remove: keys to remove.
+        """
+        self._edit(
+            summary={key: config_value(value) for key, value in values.items()},
+            removed_summary=list(remove),
+        )
+
+    def move(self, project: str) -> Run:
+        """Put the run into another project; the run there.
+
+        Raises:
+            UsageError: it goes on, or that project has one of its id.
+        """
+        from rltrack.store.edit import move
+
+        move(self._project.root, self._listed.folder, project)
+        there = self._project.sibling(project)
+        listed = there.get(self.id)
+        assert listed is not None
+        return Run(there, listed)
+
+    def delete(self, *, force: bool = False, forever: bool = False) -> int:
+        """Move the run into the trash, from which `rltrack restore` puts it back.
+
+        Args:
+            force: also if it goes on.
+            forever: free its space at once.
+
+        Returns:
+            How many bytes are free now: 0, unless `forever`.
+
+        Raises:
+            UsageError: it goes on.
+        """
+        from rltrack.store.trash import delete, free
+
+        trashed = delete(self._project.root, self._listed.folder, force=force)
+        return free(trashed) if forever else 0
+
+    # -- files -----------------------------------------------------------------------------
+
+    def files(self, names: Sequence[str] | None = None, pattern: str | None = None) -> list[File]:
+        """The files that were saved with the run, and its media.
+
+        Args:
+            names: only these; by default all.
+            pattern: only names that fit it, with ``*`` and ``?``.
+        """
+        found = [
+            File(path, path.relative_to(place).as_posix() if place.name == "files" else None)
+            for place in (self._listed.folder.files, self._listed.folder.media)
+            for path in sorted(place.rglob("*"))
+            if path.is_file() and not path.name.startswith(".")
+        ]
+        return [
+            file
+            for file in found
+            if (names is None or file.name in names)
+            and (pattern is None or fnmatch.fnmatchcase(file.name, pattern))
+        ]
+
+    def file(self, name: str) -> File:
+        """One of `files`.
+
+        Raises:
+            NotFoundError: there is none of that name.
+        """
+        found = self.files([name])
+        if not found:
+            known = [file.name for file in self.files()]
+            raise NotFoundError(f"run {self.path} has no file {name!r}; {_near(name, known)}")
+        return found[0]
+
+    @property
+    def system_metrics(self) -> dict[str, Any]:
+        """The last sample of the machine; all of them are in ``history(stream="system")``."""
+        reader = self._reader
+        reader.refresh()
+        found: dict[str, Any] = {}
+        for key in reader.logged_keys("system"):
+            points = reader.points(key, "system")
+            if points is not None and len(points):
+                row, values = points.numbers()
+                if len(row):
+                    found[key] = float(values[-1])
+        return found
 
     # -- rows ------------------------------------------------------------------------------
 
@@ -398,6 +572,67 @@ class Run:
 
     def __repr__(self) -> str:
         return f"<rltrack.api.Run {self.path} {self.name!r} {self.state}>"
+
+
+class File:
+    """A file of a run."""
+
+    def __init__(self, path: Path, name: str | None = None) -> None:
+        self.path = path
+        """Where it is on the disk."""
+        self.name = name if name is not None else _media_name(path)
+        """Relative to the run's files; of media, with ``media/`` in front."""
+
+    @property
+    def size(self) -> int:
+        """In bytes."""
+        return self.path.stat().st_size
+
+    @property
+    def mimetype(self) -> str:
+        """By its name."""
+        return mimetypes.guess_type(self.path.name)[0] or "application/octet-stream"
+
+    @property
+    def updated_at(self) -> float:
+        """When it was last written, in seconds since the epoch."""
+        return self.path.stat().st_mtime
+
+    @property
+    def sha256(self) -> str:
+        """Of its content."""
+        with self.path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
+    def download(
+        self, root: str | PathLike[str] = ".", replace: bool = False, exist_ok: bool = False
+    ) -> Path:
+        """Copy it, under its name, into a folder; where it is then.
+
+        Args:
+            root: the folder.
+            replace: write over a file that is there.
+            exist_ok: leave a file that is there as it is.
+
+        Raises:
+            UsageError: a file is there, and neither is allowed.
+        """
+        target = Path(root) / self.name
+        if target.exists() and not replace:
+            if exist_ok:
+                return target
+            raise UsageError(f"{target} is there already; say replace=True or exist_ok=True")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(self.path, target)
+        return target
+
+    def __repr__(self) -> str:
+        return f"<rltrack.File {self.name} {self.size} bytes>"
+
+
+def _media_name(path: Path) -> str:
+    parts = path.parts
+    return "/".join(parts[len(parts) - 1 - parts[::-1].index("media") :])
 
 
 def _data_frame(found: Table) -> pd.DataFrame:

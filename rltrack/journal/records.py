@@ -42,6 +42,8 @@ class WriterOpened:
     pid: int
     process: str
     """Boot, process namespace and start time: with `pid`, names a process for all time."""
+    edits: bool = False
+    """It only changes what the run is called and the like: whether it lives says nothing of the run."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,6 +89,7 @@ class JournalWriter:
         segment_bytes: where a segment ends and the next begins.
         mapped: store through a memory map; by default wherever that is sound.
         clock: nanoseconds since the epoch.
+        edits: this process is none of the training: see `WriterOpened`.
 
     Raises:
         OSError: the first segment cannot be created.
@@ -104,8 +105,10 @@ class JournalWriter:
         segment_bytes: int = SEGMENT_BYTES,
         mapped: bool | None = None,
         clock: Callable[[], int] = time.time_ns,
+        edits: bool = False,
     ) -> None:
         self.folder = folder
+        self._edits = edits
         self._on_trouble = on_trouble
         self._admit = admit
         self._buffer_bytes = buffer_bytes
@@ -310,7 +313,7 @@ class JournalWriter:
         if before is not None:
             before.close()
         if head.number == 1:
-            self._store(encode(WriterOpened(self._clock(), *this_process())))
+            self._store(encode(WriterOpened(self._clock(), *this_process(), self._edits)))
 
     def _roll(self) -> None:
         """Go on in a new segment; where there is no space for one, in the old."""

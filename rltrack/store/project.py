@@ -338,6 +338,15 @@ class Project:
             return self._table
 
     @property
+    def root(self) -> Path:
+        """The folder of all projects."""
+        return self._root
+
+    def sibling(self, name: str) -> Project:
+        """Another project of the same root."""
+        return Project(self._root, name, now=self._now, catalog=self._catalog)
+
+    @property
     def version(self) -> int:
         """The number that the last `refresh` gave."""
         return self._version

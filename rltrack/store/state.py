@@ -38,7 +38,8 @@ class Processes:
 
     def opened(self, writer: str, process: WriterOpened) -> None:
         """A process began to write."""
-        self._by_writer[writer] = process
+        if not process.edits:
+            self._by_writer[writer] = process
 
     def first(self) -> WriterOpened | None:
         """The process that began the run."""
