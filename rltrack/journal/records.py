@@ -42,7 +42,7 @@ class WriterOpened:
     pid: int
     process: str
     """Boot, process namespace and start time: with `pid`, names a process for all time."""
-    edits: bool = False
+    edits: bool | None = field(default=None, metadata={"added": True})
     """It only changes what the run is called and the like: whether it lives says nothing of the run."""
 
 

@@ -313,7 +313,7 @@ class JournalWriter:
         if before is not None:
             before.close()
         if head.number == 1:
-            self._store(encode(WriterOpened(self._clock(), *this_process(), self._edits)))
+            self._store(encode(WriterOpened(self._clock(), *this_process(), self._edits or None)))
 
     def _roll(self) -> None:
         """Go on in a new segment; where there is no space for one, in the old."""
