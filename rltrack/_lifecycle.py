@@ -189,13 +189,15 @@ class Lifecycle(Identity):
         return True
 
     def _end(self, end: End) -> None:
+        if not self.disabled and os.getpid() != self._pid:
+            # A forked child; a thread that it does not have may have held the lock.
+            if not self._finished:
+                self._leave(end)
+            return
         with self._ending:  # of two threads the second waits, and finds it done
             if self._finished or self._is_ending:  # or a signal's handler came into the middle
                 return
             self._is_ending = True
-            if not self.disabled and os.getpid() != self._pid:  # a forked child
-                self._leave(end)
-                return
             try:
                 self._undo_hooks()
                 self._rows.close(self._settings.finish_timeout_s or 0.0)

@@ -430,3 +430,37 @@ def test_branches_that_were_left_can_be_seen(root: Path) -> None:
     assert (first["shown_up_to"], first["row_count"]) == (0, 3)
     assert [row["a"] for row in second["rows"]] == [9.0]
     assert second["shown_up_to"] is None
+
+
+def rltrack_history(root: Path, *arguments: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "rltrack", "history", "--dir", str(root), *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_history_prints_rows_and_branches_for_people(root: Path) -> None:
+    """Columns as they were logged; of many rows the last ones."""
+    run = init(id="r")
+    assert "has no rows yet" in rltrack_history(root, "r")
+    for step in range(60):
+        run.log({"a": float(step), "text": "x"})
+    run.finish()
+    init(resume_from="r?_step=0").finish()
+
+    header, row = rltrack_history(root, "r").splitlines()
+    assert header.split() == ["_step", "_runtime", "a", "text"]
+    assert row.split()[0::2] == ["0", "0"]
+    assert "up to step 0" in rltrack_history(root, "r", "--branches")
+    (found,) = json.loads(rltrack_history(root, "r", "--json", "--keys", "a"))
+    assert found["a"] == 0.0
+
+    run = init(id="long")
+    for step in range(60):
+        run.log({"a": float(step)})
+    run.finish()
+    assert "the last 50 of 60 rows" in rltrack_history(root, "long")
