@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import math
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -145,9 +146,10 @@ def histogram(counts: np.ndarray[Any, Any], dtype: torch.dtype) -> dict[str, Any
 
 @functools.cache
 def _edges(dtype: torch.dtype) -> list[float]:
-    """Where the bin of each code begins; at 0 that of code 1, so that it is a number."""
+    """Where the bin of each code begins; at 0 that of code 1, and at last the largest float."""
     _, _, codes, first_exponent = _LAYOUTS[dtype]
-    return [math.ldexp(1.0, max(code - 1, 0) + first_exponent) for code in range(codes // 2)]
+    begins = [math.ldexp(1.0, max(code - 1, 0) + first_exponent) for code in range(codes // 2 - 1)]
+    return [*begins, min(2.0 * begins[-1], sys.float_info.max)]
 
 
 def not_finite(counts: np.ndarray[Any, Any]) -> int:

@@ -152,7 +152,8 @@ def test_a_settled_run_costs_nothing_and_holds_no_file(root: Path) -> None:
     assert reader.refresh() is True
     assert reader.is_settled
     assert reader.refresh() is False
-    assert len(os.listdir("/proc/self/fd")) == len(before)
+    # Fewer, where what an earlier test held has been collected meanwhile.
+    assert len(os.listdir("/proc/self/fd")) <= len(before)
 
 
 def test_rows_that_were_given_back_are_read_again(root: Path) -> None:
