@@ -14,10 +14,10 @@ the others are put into files of a folder that goes with the query.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote
 
 from rltrack.errors import SegmentError
 from rltrack.extras import require
@@ -107,6 +107,9 @@ VIEWS: Final[dict[str, dict[str, str]]] = {
 }
 
 _STREAMS: Final[dict[str, StreamName]] = {"points": "default", "system": "system"}
+#: What an id must not have as the name of a folder of Parquet files.
+_PATTERNS: Final = re.compile(r"[%/\\*?\[\]{}\x00-\x1f]|^\.")
+_LONGEST_NAME: Final = 255
 #: Folder, below ``media/``, of files that are tables.
 _TABLE_KINDS: Final = ("table", "tables")
 
@@ -177,12 +180,13 @@ def _write_points(
             run.refresh()
             was_held = run.nbytes > 0
             source = points_source(run, stream)
-            if isinstance(source, list):
-                parts.extend(_linked(run, source, folder))
-            else:
-                yield from source
-                if not was_held:  # a project of any size can be asked
-                    run.release()
+            name = _link_name(run.id)
+            if isinstance(source, list) and len(os.fsencode(name)) <= _LONGEST_NAME:
+                parts.extend(_linked(source, folder / "parts" / name))
+                continue
+            yield from points_tables(run, stream) if isinstance(source, list) else source
+            if not was_held:  # a project of any size can be asked
+                run.release()
 
     pq = require("pyarrow.parquet", extra="analysis")
     path = folder / f"{view}.parquet"
@@ -194,17 +198,20 @@ def _write_points(
     return {"whole": [str(path)] if written else [], "parts": parts}
 
 
-def _linked(run: RunReader, parts: list[Path], folder: Path) -> Iterator[str]:
-    """The parts of a run under names that hold nothing but the run's id.
+def _link_name(run_id: str) -> str:
+    """A run's id as the name of a folder that is no pattern of files; `url_decode` undoes it."""
+    return _PATTERNS.sub(lambda match: f"%{ord(match[0]):02X}", run_id)
+
+
+def _linked(parts: list[Path], folder: Path) -> Iterator[str]:
+    """The parts of a run in a folder that is called as the run is.
 
     So that brackets in the names of folders are no patterns, and the query sees nothing of the
     user's folders.
     """
-    name = quote(run.id, safe="").replace(".", "%2E")
-    own = folder / "parts" / name
-    own.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     for part in parts:
-        link = own / part.name
+        link = folder / part.name
         if not link.is_symlink():
             os.symlink(part.absolute(), link)
         yield str(link)

@@ -116,6 +116,22 @@ def test_a_run_of_which_only_some_is_sealed_counts_once(tmp_path: Path, project:
     assert [row["n"] for row in found] == [50 * 4 + 50 + 25] * 2
 
 
+@pytest.mark.parametrize(
+    "run_id", ["é" * 110, "[" * 200, "a+b%20c", "..", ".x", "{a}*[!b]", "%5B", "日本", "a=b"]
+)
+def test_an_id_of_any_letters_is_that_of_its_points(tmp_path: Path, run_id: str) -> None:
+    """It is the name of a folder on the way, and such names have meanings."""
+    with rltrack.init(project="p", id=run_id, dir=tmp_path, settings={"silent": True}) as run:
+        run.log({"loss": 1.0})
+    project = Project(tmp_path, "p")
+    project.refresh()
+    for _ in range(2):
+        found = rows(project, "select id, p.value from points p join runs on id = run_id")
+        assert found == [{"id": run_id, "value": 1.0}]
+        project.runs()[0].open().seal()
+    assert project.runs()[0].open().is_sealed
+
+
 def test_a_query_of_one_run_opens_that_runs_files_only(project: Project) -> None:
     """A project may have ten thousand."""
     for run in project.runs():
