@@ -194,4 +194,6 @@ def _entry(name: str) -> zipfile.ZipInfo:
     entry.external_attr = (stat.S_IFREG | 0o644) << 16
     packed = Path(name).suffix.lower() in _PACKED
     entry.compress_type = zipfile.ZIP_STORED if packed else zipfile.ZIP_DEFLATED
+    # Numbers do not get much smaller, only slower. A streamed entry has no public way to say so.
+    entry._compresslevel = 1  # type: ignore[attr-defined]
     return entry
