@@ -22,6 +22,7 @@ from starlette.routing import Route
 
 from rltrack._version import __version__
 from rltrack.errors import NotFoundError, UsageError
+from rltrack.server.answered import Answered
 from rltrack.server.answers import (
     Refusal,
     describe_project,
@@ -92,6 +93,7 @@ class _Site:
     def __init__(self, catalog: Catalog, static: Path) -> None:
         self._catalog = catalog
         self._static = static
+        self._answered = Answered()
         self.watches: dict[str | None, Watch] = {}
         """By project; None is the list of projects."""
 
@@ -161,7 +163,13 @@ class _Site:
         def answer() -> bytes:
             project = self._catalog.project(name)
             runs = project.find({run_id for one in asked for run_id in one["runs"]})
-            return encode_panels([_panel(one, runs) for one in asked])
+            state = tuple(
+                (run_id, run and (run.created_ns, run.revision)) for run_id, run in runs.items()
+            )
+            question = (name, json.dumps(asked, sort_keys=True), frozenset(state))
+            return self._answered.answer(
+                question, lambda: encode_panels([_panel(one, runs) for one in asked])
+            )
 
         body = await run_in_threadpool(answer)
         return Response(body, 200, {"cache-control": "no-store"}, "application/octet-stream")
