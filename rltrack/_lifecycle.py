@@ -20,7 +20,7 @@ from rltrack.errors import RunFinishedError, StorageError
 from rltrack.folder import RunFacts, RunFolder
 from rltrack.journal.null import Journal
 from rltrack.journal.records import Finished, Json, Noted, Record, RunChanged
-from rltrack.settings import Settings
+from rltrack.settings import DEFAULTS, Settings
 
 
 class Lifecycle(Identity):
@@ -200,7 +200,7 @@ class Lifecycle(Identity):
             self._is_ending = True
             try:
                 self._undo_hooks()
-                self._rows.close(self._settings.finish_timeout_s or 0.0)
+                self._rows.close(self._finish_timeout_s)
             finally:  # a second Ctrl-C ends the waiting, and not the run's record
                 self._undo_hooks()
                 if self._pulse is not None:
@@ -222,6 +222,11 @@ class Lifecycle(Identity):
         if self._facts.preempting and end.state in ("failed", "killed"):
             return end._replace(state="preempted")
         return end
+
+    @property
+    def _finish_timeout_s(self) -> float:
+        # Importers make runs of settings that are no whole ones.
+        return self._settings.finish_timeout_s or DEFAULTS.finish_timeout_s or 0.0
 
     def _undo_hooks(self) -> None:
         while self._at_finish:

@@ -95,7 +95,7 @@ class Run(Lifecycle):
 
     def _summed_up(self) -> dict[str, Json]:
         """What was logged, as a summary."""
-        self._rows.flush(self._settings.finish_timeout_s or 0.0)
+        self._rows.flush(self._finish_timeout_s)
         latest = self._journal.latest()
         if self._past.latest:
             latest = {**self._past.latest, **latest}
