@@ -23,12 +23,12 @@ def main(steps: int, seed: int) -> None:
     config = {"learning_rate": 3e-3, "width": 64, "seed": seed}
     with rltrack.init(project="torch-watch", config=config) as run:
         model = torch.nn.Sequential(
-            torch.nn.Linear(1, run.config.width), torch.nn.ReLU(), torch.nn.Linear(run.config.width, 1)
+            torch.nn.Linear(1, run.config.width),
+            torch.nn.ReLU(),
+            torch.nn.Linear(run.config.width, 1),
         )
         optimizer = torch.optim.Adam(model.parameters(), lr=run.config.learning_rate)
-        rltrack.watch(
-            model, log="all", log_freq=20, updates=True, activations=True, log_graph=True
-        )
+        rltrack.watch(model, log="all", log_freq=20, updates=True, activations=True, log_graph=True)
         for _ in range(steps):
             x = torch.rand(256, 1) * 6 - 3
             loss = (model(x) - torch.sin(x)).square().mean()
