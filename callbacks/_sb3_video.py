@@ -230,7 +230,7 @@ def _undisturbed(model: BaseAlgorithm) -> Iterator[None]:
     legacy = np.random.get_state()
     cpu = torch.get_rng_state()
     # Asking an idle CUDA for its state would start it, and take a gigabyte.
-    uses_gpu = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+    uses_gpu = torch.cuda.is_initialized()
     gpus = torch.cuda.get_rng_state_all() if uses_gpu else None
     was_training = model.policy.training
     try:

@@ -49,7 +49,9 @@ def make_env() -> gym.Env:
 envs = gym.vector.SyncVectorEnv(
     [make_env] * args.num_envs, autoreset_mode=gym.vector.AutoresetMode.SAME_STEP
 )
-inputs, actions_n = int(np.prod(envs.single_observation_space.shape)), envs.single_action_space.n
+assert isinstance(envs.single_action_space, gym.spaces.Discrete)
+inputs = int(np.prod(envs.single_observation_space.shape or ()))
+actions_n = int(envs.single_action_space.n)
 actor = nn.Sequential(nn.Linear(inputs, 64), nn.Tanh(), nn.Linear(64, actions_n))
 critic = nn.Sequential(nn.Linear(inputs, 64), nn.Tanh(), nn.Linear(64, 1))
 parameters = [*actor.parameters(), *critic.parameters()]

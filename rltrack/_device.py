@@ -36,7 +36,7 @@ class CudaCopy:
             host = torch.empty(value.shape, dtype=value.dtype, pin_memory=True)
             self._hosts[name] = host.copy_(value.detach(), non_blocking=True)
         for device in {value.device for value in values.values()}:
-            event = torch.cuda.Event()  # type: ignore[no-untyped-call]
+            event = torch.cuda.Event()
             event.record(torch.cuda.current_stream(device))
             self._events.append(event)
 

@@ -91,7 +91,7 @@ def test_a_loss_on_the_gpu_is_logged_without_waiting_for_it(
     run = rltrack.init(project="p", settings={"quiet": True})
     run.log({"loss": torch.ones((), device="cuda"), "step": 0})
     torch.cuda.synchronize()
-    torch.cuda._sleep(2_000_000_000)  # type: ignore[no-untyped-call]  # cycles
+    torch.cuda._sleep(2_000_000_000)  # cycles
     loss = torch.ones((), device="cuda", requires_grad=True) * 2
 
     began = time.monotonic()
