@@ -173,11 +173,10 @@ def init(
     notebook = in_notebook()
     run = start(chosen, current_folder(), allow_val_change=bool(allow_val_change) or notebook)
     run.config.update(values, allow_val_change=True if run.resumed else None)
-    if chosen.provenance and not run.disabled:
-        from rltrack.capture.provenance import Provenance
+    if not run.disabled:
+        from rltrack import _capture  # who only reads needs none
 
-        asks_git = not chosen.disable_git
-        run.on_finish(Provenance(run.note_metadata, current_folder(), git=asks_git).close)
+        run.on_finish(_capture.start(run, chosen, current_folder()))
     said = ("host", "username", "program", "notebook_name")
     if facts := {name: value for name in said if (value := getattr(chosen, name))}:
         run.note_metadata(facts)

@@ -89,6 +89,11 @@ class Lifecycle(Identity):
         )
 
     @property
+    def is_owner(self) -> bool:
+        """Whether the end of this process's part is the end of the run."""
+        return self._owner
+
+    @property
     def is_finished(self) -> bool:
         """Whether this process's part of the run has ended."""
         return self._finished
@@ -117,10 +122,16 @@ class Lifecycle(Identity):
         """
         self._warn(kind, message)
 
-    def note(self, level: str, message: str) -> None:
-        """Keep something beside the run that its user should see; nothing is printed."""
+    def note(self, level: str, message: str, *, title: str | None = None) -> None:
+        """Keep something beside the run that its user should see; nothing is printed.
+
+        Args:
+            level: ``info``, ``warning`` or ``error``.
+            message: it.
+            title: of an alert.
+        """
         if not self._finished:
-            self._journal.write(Noted(self._clock(), level, message))
+            self._journal.write(Noted(self._clock(), level, message, title=title))
 
     def _warn(self, kind: str, message: str) -> None:
         if kind in self._warned:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
@@ -18,12 +19,16 @@ from rltrack.journal.null import Journal
 from rltrack.journal.records import (
     ConfigChanged,
     Json,
+    Row,
     RowFlag,
     SummaryChanged,
 )
 from rltrack.settings import Settings
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
+    from rltrack._alert import AlertLevel, Alerts
     from rltrack._metrics import Metric, Metrics
 
 
@@ -48,6 +53,7 @@ class Run(Lifecycle):
 
     __slots__ = (
         "__weakref__",
+        "_alerts",
         "_config",
         "_last_step",
         "_metrics",
@@ -76,6 +82,7 @@ class Run(Lifecycle):
         self._last_step = -1  # greatest step of a row so far
         self._open_step = -1  # step of a row that a call left open for the next
         self._metrics: Metrics | None = None
+        self._alerts: Alerts | None = None
         self._config = Config(self._record_config, allow_change=allow_val_change, warn=self._warn)
         if folder is not None and owner:
             folder.write_facts(facts)
@@ -156,6 +163,15 @@ class Run(Lifecycle):
                     return
         check_names(data)
         self._log_values(data, step, RowFlag.POINT, time_ns)
+
+    def log_system(self, values: Mapping[str, float]) -> None:
+        """Append a sample of the machine; its step is the whole seconds since the run began."""
+        journal, now = self._journal, self._clock()
+        step = max(0, (now - self._facts.created_ns) // 10**9)
+        flags = RowFlag.SYSTEM | RowFlag.POINT
+        with journal.lock:
+            if not self._finished and not journal.write_row(values, step, now, flags):
+                journal.write(Row(step, now, values, flags))
 
     def _log_with_care(self, data: object, step: object, commit: bool | None) -> None:
         """`log`, of anything else than a dict of plain numbers without step and commit."""
@@ -262,6 +278,58 @@ class Run(Lifecycle):
             self._journal = journal = self._metrics.counting(self._journal)
             if self._folder is not None and (journal.rows or self._past.writers):
                 self._metrics.count_all(self._past.rows(self._folder, journal.name))
+
+    def alert(
+        self,
+        title: str,
+        text: str = "",
+        level: AlertLevel | str | None = None,
+        wait_duration: float | timedelta | None = None,
+    ) -> None:
+        """Tell the user of something: on the terminal, beside the run, and as the settings say.
+
+        Settings name a webhook, a Slack channel or e-mail addresses. Sending to them never keeps
+        the training waiting, and a failure is one warning.
+
+        Args:
+            title: in a few words.
+            text: in more.
+            level: ``INFO`` (the default), ``WARN`` or ``ERROR``.
+            wait_duration: seconds (60) in which a further alert of this title is left out.
+
+        Raises:
+            UsageError: an argument is not what it may be.
+        """
+        self._refuse_if_finished("alert")
+        if self._alerts is None:
+            from rltrack._alert import Alerts
+
+            self._alerts = Alerts(self)
+        self._alerts.send(title, text, level, wait_duration)
+
+    def log_code(
+        self,
+        root: str | os.PathLike[str] | None = ".",
+        name: str | None = None,
+        include_fn: Callable[..., bool] | None = None,
+        exclude_fn: Callable[..., bool] | None = None,
+    ) -> Any:
+        """Keep the code of a folder beside the run, in ``files/code/``.
+
+        Args:
+            root: the folder.
+            name: of the artifact; by default ``source-<project>-<program>``.
+            include_fn: given a path, or a path and `root`: whether that file is code; by default
+                Python files, notebooks and the like.
+            exclude_fn: the same: whether it is not kept after all.
+
+        Returns:
+            The artifact; without artifacts the folder of the copies, and None if nothing was kept.
+        """
+        self._refuse_if_finished("log_code")
+        from rltrack._code import log_code
+
+        return log_code(self, root or ".", name, include_fn, exclude_fn)
 
     # -- what the run is -------------------------------------------------------------------
 

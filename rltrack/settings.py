@@ -19,9 +19,12 @@ from rltrack.errors import UsageError
 
 Mode = Literal["offline", "online", "disabled", "shared"]
 Resume = Literal["allow", "must", "never", "auto"]
+Console = Literal["auto", "wrap", "redirect", "off"]
 
 #: W&B's other words for a mode.
 _MODE_ALIASES: Final = {"dryrun": "offline", "run": "online"}
+#: W&B's other ways of wrapping, which are one here.
+_CONSOLE_ALIASES: Final = {"wrap_raw": "wrap", "wrap_emu": "wrap"}
 #: W&B's names of settings that have another here.
 _WANDBS_NAMES: Final = {
     "run_name": "name",
@@ -31,6 +34,12 @@ _WANDBS_NAMES: Final = {
     "run_tags": "tags",
     "root_dir": "dir",
     "finish_timeout": "finish_timeout_s",
+    "x_stats_sampling_interval": "stats_interval_s",
+    "x_stats_gpu_device_ids": "stats_gpu_ids",
+    "x_stats_disk_paths": "stats_disk_paths",
+    "x_disable_stats": "disable_stats",
+    "_disable_stats": "disable_stats",
+    "x_save_requirements": "save_requirements",
 }
 #: Those without a meaning here, apart from private ones (``_name``, ``x_name``).
 _WANDBS_ONLY: Final = frozenset(
@@ -60,8 +69,9 @@ _TRUE: Final = frozenset({"1", "true", "yes", "on"})
 _FALSE: Final = frozenset({"0", "false", "no", "off", ""})
 
 
-def _setting(default: Any, doc: str, *, wandb: str | None = None) -> Any:
-    return dataclasses.field(default=default, metadata={"doc": doc, "wandb": wandb})
+def _setting(default: Any, doc: str, *, wandb: str | None = None, secret: bool = False) -> Any:
+    metadata = {"doc": doc, "wandb": wandb, "secret": secret}
+    return dataclasses.field(default=default, metadata=metadata, repr=not secret)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -130,6 +140,55 @@ class Settings:
     )
     disable_git: bool | None = _setting(
         None, "do not ask git for the commit (default false)", wandb="WANDB_DISABLE_GIT"
+    )
+    code_dir: str | None = _setting(
+        None,
+        "with `save_code`, the folder whose code is kept; by default the program alone",
+        wandb="WANDB_CODE_DIR",
+    )
+    save_requirements: bool | None = _setting(
+        None,
+        "keep the list of installed packages beside the run (default true)",
+        wandb="WANDB_X_SAVE_REQUIREMENTS",
+    )
+    console: Console | None = _setting(
+        None,
+        "keep what the program prints: `wrap` what Python prints, `redirect` what sub-processes and "
+        "C libraries print, too, `off` nothing; `auto`, the default, wraps",
+        wandb="WANDB_CONSOLE",
+    )
+    disable_stats: bool | None = _setting(
+        None, "take no samples of the machine (default false)", wandb="WANDB_X_DISABLE_STATS"
+    )
+    stats_interval_s: float | None = _setting(
+        None,
+        "seconds from one sample of the machine to the next (default 10)",
+        wandb="WANDB_X_STATS_SAMPLING_INTERVAL",
+    )
+    stats_gpu_ids: tuple[str, ...] | None = _setting(
+        None,
+        "numbers of the GPUs that are sampled (default: those that the program may use)",
+        wandb="WANDB_X_STATS_GPU_DEVICE_IDS",
+    )
+    stats_disk_paths: tuple[str, ...] | None = _setting(
+        None,
+        "folders whose disks are sampled (default: that of the run)",
+        wandb="WANDB_X_STATS_DISK_PATHS",
+    )
+    alert_webhook: str | None = _setting(
+        None, "address to which `alert` posts JSON; best kept in the environment", secret=True
+    )
+    alert_slack: str | None = _setting(
+        None,
+        "address of a Slack webhook to which `alert` posts; best kept in the environment",
+        secret=True,
+    )
+    alert_email: tuple[str, ...] | None = _setting(None, "who gets the alerts by e-mail")
+    alert_smtp: str | None = _setting(
+        None,
+        "the mail server, as `smtp://user:password@host:587` (`smtps://` for TLS from the start; "
+        "default `smtp://localhost`); best kept in the environment",
+        secret=True,
     )
     host: str | None = _setting(
         None, "what the machine is called in the run's environment", wandb="WANDB_HOST"
@@ -319,16 +378,17 @@ def _checked(name: str, kind: str, value: Any) -> Any:
     elif name == "resume":
         if value not in get_args(Resume):
             raise UsageError(f"resume={value!r}: there are {', '.join(get_args(Resume))}")
-    elif name == "config_paths":
-        value = (value,) if isinstance(value, (str, os.PathLike)) else value
-        if not isinstance(value, (list, tuple)):
-            raise UsageError(f"config_paths={value!r} must be a list of paths")
-        value = tuple(os.fspath(path) for path in value)
+    elif name == "console":
+        value = _CONSOLE_ALIASES.get(value, value) if isinstance(value, str) else value
+        if value not in get_args(Console):
+            raise UsageError(f"console={value!r}: there are {', '.join(get_args(Console))}")
     elif name == "tags":
         value = checked_tags(value)
-    elif name == "dir":
+    elif kind.startswith("tuple"):
+        value = _texts(name, value)
+    elif name in ("dir", "code_dir"):
         if not isinstance(value, (str, os.PathLike)):
-            raise UsageError(f"dir={value!r} must be text or a path, not {type(value).__name__}")
+            raise UsageError(f"{name}={value!r} must be text or a path, not {type(value).__name__}")
         value = os.fsdecode(value)
     elif kind.startswith("bool") and not isinstance(value, bool):
         raise UsageError(f"{name}={value!r} must be true or false")
@@ -338,6 +398,17 @@ def _checked(name: str, kind: str, value: Any) -> Any:
     elif kind.startswith("str") and not isinstance(value, str):
         raise UsageError(f"{name}={value!r} must be text, not {type(value).__name__}")
     return value
+
+
+def _texts(name: str, value: object) -> tuple[str, ...]:
+    """Paths, addresses or numbers as a tuple of texts; one alone is a tuple of one."""
+    values = value if isinstance(value, (list, tuple)) else (value,)
+    if name.endswith("_ids"):
+        values = [str(one) if type(one) is int else one for one in values]
+    if not all(isinstance(one, (str, os.PathLike)) for one in values):
+        wanted = "paths" if name.endswith("_paths") else "texts"
+        raise UsageError(f"{name}={value!r} must be a list of {wanted}")
+    return tuple(os.fspath(one) for one in values)
 
 
 def checked_tags(tags: object) -> tuple[str, ...]:
@@ -368,6 +439,10 @@ DEFAULTS: Final = Settings(
     disable_code=False,
     disable_git=False,
     all_ranks=False,
+    save_requirements=True,
+    console="auto",
+    disable_stats=False,
+    stats_interval_s=10.0,
     provenance=True,
     buffer_bytes=64 << 20,
     sync_interval_s=5.0,

@@ -33,7 +33,7 @@ def _no_settings_but_the_tests(
 ) -> None:
     """A test must not depend on what its user exported, or wrote into a settings file.
 
-    Git is asked for nothing: each run would start three processes.
+    Nothing is captured that a test does not ask for: each run would start threads and processes.
     """
     for name in list(os.environ):
         if name.startswith(("RLTRACK_", "WANDB_")):
@@ -41,6 +41,8 @@ def _no_settings_but_the_tests(
     monkeypatch.setenv("RLTRACK_CONFIG_DIR", os.devnull)
     monkeypatch.setenv("RLTRACK_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
     monkeypatch.setenv("RLTRACK_PROVENANCE", "false")
+    monkeypatch.setenv("RLTRACK_CONSOLE", "off")
+    monkeypatch.setenv("RLTRACK_DISABLE_STATS", "true")
 
 
 @pytest.fixture(autouse=True)

@@ -38,7 +38,10 @@ LAYERS = [
         "_device",
         "_display",
     },
-    {"_run", "_lifecycle", "store", "_metrics", "_past", "_resume", "_lease", "_attach"},
+    {
+        *("_run", "_lifecycle", "store", "_metrics", "_past", "_resume", "_lease", "_attach"),
+        *("_alert", "_capture", "_code"),
+    },
     {"api", "sync"},
     {"sweeps", "importers", "stats"},
     {"_init", "_active", "_start", "_ranks", "server"},
@@ -230,7 +233,8 @@ def test_recording_loads_the_standard_library_only(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str
 ) -> None:
     """And leaves no thread behind; with all that `init` records by default."""
-    monkeypatch.delenv("RLTRACK_PROVENANCE")
+    for name in ("RLTRACK_PROVENANCE", "RLTRACK_CONSOLE", "RLTRACK_DISABLE_STATS"):
+        monkeypatch.delenv(name)
 
     assert in_a_fresh_process(LOADED.format(code=code), tmp_path) == [[], ["MainThread"]]
 

@@ -82,6 +82,8 @@ class RecordBook:
         self.finished: Finished | None = None
         self.finished_by = ""
         """The writer of `finished`."""
+        self.inherited: set[str] = set()
+        """Writers of the run that this one was forked from."""
         self._ends: dict[str, Finished] = {}
         self._past: set[str] = set()
         """Writers before the last process that went on with the run: their ends do not count."""
@@ -122,6 +124,8 @@ class RecordBook:
                 self._ends[stamp[1]] = record
             else:
                 self._past.update(record.writers)
+                if record.source is not None:
+                    self.inherited.update(record.writers)
             self.finished, self.finished_by = None, ""
             for writer, end in self._ends.items():
                 if writer not in self._past and (

@@ -30,6 +30,7 @@ from zlib import crc32
 from rltrack.errors import DamageError, FormatVersionError, JournalError
 from rltrack.journal.records import (
     ConfigChanged,
+    ConsoleLogged,
     Finished,
     MediaStored,
     MetricDefined,
@@ -73,6 +74,7 @@ _TYPES: Final[dict[int, type[Any]]] = {
     16: Noted,
     17: Finished,
     18: Resumed,
+    19: ConsoleLogged,
 }
 _KNOWN: Final = frozenset({ROW, SCHEMA, VALUES, *_TYPES})
 _CODES: Final = {kind: code for code, kind in _TYPES.items()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 Scalar: TypeAlias = float | int | bool
 Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
@@ -104,6 +104,30 @@ class Noted:
     level: str
     message: str
     lost_rows: int = 0
+    title: str | None = field(default=None, metadata={"added": True})
+    """Of an alert; None: it is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConsoleLogged:
+    """Lines that a terminal shows of what the process printed.
+
+    Lines are counted from 0, of both streams together, by each writer for itself. A line that is
+    told again has changed, as that of a progress bar does; one that is `CONSOLE_REACH` lines or
+    more before the last never does.
+    """
+
+    time_ns: int
+    stream: str
+    """``stdout`` or ``stderr``."""
+    text: str
+    """The lines, with a newline between one and the next."""
+    line: int = 0
+    """The number of the first of them."""
+
+
+#: How many lines, counted from the end, may still change.
+CONSOLE_REACH: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,4 +164,5 @@ Record: TypeAlias = (
     | Noted
     | Finished
     | Resumed
+    | ConsoleLogged
 )

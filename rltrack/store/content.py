@@ -23,7 +23,7 @@ from rltrack.folder import RunFolder
 from rltrack.journal.book import RecordBook
 from rltrack.journal.branches import Cuts
 from rltrack.journal.reader import SUFFIX, Damage, Entry, JournalReader, Pause, RowBlock
-from rltrack.journal.records import Json, Resumed, Row, WriterOpened
+from rltrack.journal.records import ConsoleLogged, Json, Resumed, Row, WriterOpened
 from rltrack.store.aggregate import Aggregate, Aggregator, merged
 from rltrack.store.columns import OBJECT, Column
 from rltrack.store.entries import read_entries
@@ -172,7 +172,7 @@ class Content:
                     self.feed.add_block(item)
                 elif isinstance(item.record, Row):
                     self.feed.add_row(item.writer, item.sequence, item.record)
-                else:
+                elif not isinstance(item.record, ConsoleLogged):  # read when asked for: `console.py`
                     self.unsealed.append(item)
                     self._take(item)
         except OSError as refusal:  # the next poll tries again; other runs must not suffer

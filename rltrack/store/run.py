@@ -20,7 +20,8 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar, get_args
 
@@ -32,6 +33,7 @@ from rltrack.journal.branches import Cuts
 from rltrack.journal.definitions import STEP
 from rltrack.journal.records import MediaStored, Noted
 from rltrack.store.aggregate import Aggregate
+from rltrack.store.console import ConsoleLine, read_console
 from rltrack.store.content import Content, StreamName, tell_damage
 from rltrack.store.merge import Merged
 from rltrack.store.seal import PART_VALUES, seal
@@ -432,6 +434,19 @@ class RunReader:
             if finished is not None and finished.traceback:
                 notes.append(Noted(finished.time_ns, "warning", finished.traceback))
             return sorted(notes, key=lambda note: note.time_ns)
+
+    def console(self, *, last: int | None = None) -> Iterable[ConsoleLine]:
+        """What the run printed, as a terminal shows it, oldest first; read anew at each call.
+
+        Args:
+            last: only so many lines, the newest.
+        """
+        with self.lock:
+            if self._state is None:
+                self.refresh()
+            inherited = frozenset(self._book.inherited)
+        lines = read_console(self.folder, without=inherited)
+        return lines if last is None else deque(lines, maxlen=last)
 
     def stored(self, path: str) -> MediaStored | None:
         """What the journal says of a file that a row refers to; None: nothing yet."""

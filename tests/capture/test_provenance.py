@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import rltrack
-from rltrack.capture.provenance import git_facts
+from rltrack.capture.git import Git, find_checkout
 from rltrack.journal.process import host_name
 
 
@@ -59,12 +59,13 @@ def test_a_run_knows_its_command_its_machine_and_its_commit(checkout: Path, tmp_
 
 def test_a_clean_checkout_is_not_dirty(checkout: Path) -> None:
     """Only then is the commit the code that ran."""
-    facts = git_facts(checkout)
+    found = Git(checkout).difference(git(checkout, "rev-parse", "HEAD"))
 
-    assert facts["dirty"] is False
-    assert facts["remote"] is None
+    assert found is not None
+    assert found.facts() == {"dirty": False, "untracked": 0}
+    assert found.patch == b""
 
 
 def test_outside_of_git_nothing_is_said_of_it(tmp_path: Path) -> None:
     """An empty answer, not a wrong one."""
-    assert git_facts(tmp_path) == {}
+    assert find_checkout(tmp_path) is None

@@ -1,0 +1,59 @@
+"""`Run.log_code`: the code of a folder, in the run's files and as an artifact."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rltrack.capture.code import copy_code, is_code, nothing
+from rltrack.errors import UsageError
+
+if TYPE_CHECKING:
+    from rltrack._run import Run
+
+
+def log_code(
+    run: Run,
+    root: str | os.PathLike[str],
+    name: str | None,
+    include_fn: Callable[..., bool] | None,
+    exclude_fn: Callable[..., bool] | None,
+) -> Any:
+    """See `Run.log_code`.
+
+    Raises:
+        UsageError: there is no such folder.
+    """
+    if run.run_folder is None:  # which accepts every call
+        return None
+    folder = Path(root).absolute()
+    if not folder.is_dir():
+        raise UsageError(f"log_code(root={os.fspath(root)!r}): there is no such folder")
+    code = run.run_folder.files / "code"
+    copied = copy_code(
+        folder,
+        code,
+        include_fn=include_fn or is_code,
+        exclude_fn=exclude_fn or nothing,
+        without=run.run_folder.path.parent.parent,
+    )
+    if not copied:
+        return None
+    run.note_metadata({"code": {"root": str(folder), "files": len(copied)}})
+    return _as_artifact(run, code, name) or code
+
+
+def _as_artifact(run: Run, code: Path, name: str | None) -> Any:
+    """The copies as an artifact of type "code", where artifacts are there."""
+    if importlib.util.find_spec("rltrack.artifacts") is None or not hasattr(run, "log_artifact"):
+        return None
+    make = importlib.import_module("rltrack.artifacts").Artifact
+    program = Path(sys.argv[0] if sys.argv else "").stem or "python"
+    artifact = make(name or f"source-{run.project}-{program}", type="code")
+    artifact.add_dir(str(code))
+    return run.log_artifact(artifact)

@@ -1,0 +1,73 @@
+"""What a run printed, read from its journal when somebody asks for it.
+
+Nothing of it is kept in memory by a reader of runs: a training may print a million lines. They
+are read one after the other, and only those that may still change are held.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Set
+from dataclasses import dataclass
+
+from rltrack.folder import RunFolder
+from rltrack.journal.reader import Entry, JournalReader
+from rltrack.journal.records import CONSOLE_REACH, ConsoleLogged
+
+
+@dataclass(frozen=True, slots=True)
+class ConsoleLine:
+    """A line, as a terminal shows it."""
+
+    time_ns: int
+    """When it was first seen, to a second."""
+    stream: str
+    """``stdout`` or ``stderr``."""
+    text: str
+
+
+def read_console(folder: RunFolder, *, without: Set[str] = frozenset()) -> Iterator[ConsoleLine]:
+    """The lines that a run's processes printed: of one process after the other, in their order.
+
+    Args:
+        folder: of the run.
+        without: writers whose lines are not meant.
+    """
+    shown = _Shown()
+    writer = ""
+    for item in JournalReader(folder.journal).poll():
+        if not isinstance(item, Entry) or not isinstance(item.record, ConsoleLogged):
+            continue
+        if item.writer in without:
+            continue
+        if item.writer != writer:
+            yield from shown.rest()
+            shown, writer = _Shown(), item.writer
+        yield from shown.take(item.record)
+    yield from shown.rest()
+
+
+class _Shown:
+    """The lines of one process that may still change."""
+
+    def __init__(self) -> None:
+        self._lines: dict[int, ConsoleLine] = {}
+        self._first = 0
+
+    def take(self, record: ConsoleLogged) -> Iterator[ConsoleLine]:
+        """Take what was recorded; yields the lines that can no more change."""
+        number = record.line
+        for number, text in enumerate(record.text.split("\n"), record.line):
+            known = self._lines.get(number)
+            time_ns = record.time_ns if known is None else known.time_ns
+            self._lines[number] = ConsoleLine(time_ns, record.stream, text)
+        yield from self._up_to(number + 1 - CONSOLE_REACH)
+
+    def rest(self) -> Iterator[ConsoleLine]:
+        """The lines that are left."""
+        yield from self._up_to(max(self._lines, default=-1) + 1)
+
+    def _up_to(self, end: int) -> Iterator[ConsoleLine]:
+        for number in range(self._first, end):
+            if line := self._lines.pop(number, None):
+                yield line
+        self._first = max(self._first, end)
