@@ -172,7 +172,9 @@ class Content:
                     self.feed.add_block(item)
                 elif isinstance(item.record, Row):
                     self.feed.add_row(item.writer, item.sequence, item.record)
-                elif not isinstance(item.record, ConsoleLogged):  # read when asked for: `console.py`
+                elif not isinstance(
+                    item.record, ConsoleLogged
+                ):  # read when asked for: `console.py`
                     self.unsealed.append(item)
                     self._take(item)
         except OSError as refusal:  # the next poll tries again; other runs must not suffer
