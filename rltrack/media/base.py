@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
 
@@ -24,6 +25,14 @@ class Media(abc.ABC):
     """Ending of the file, without the dot."""
     size_bytes: int
     """Memory that is held until the file is written."""
+
+    def place(self, put: Callable[[Media], dict[str, Json]]) -> None:  # noqa: B027
+        """Called once, before the rest, when the value is logged.
+
+        Args:
+            put: has another media written, and answers with the reference to it; a table keeps
+                the references of its cells so.
+        """
 
     @abc.abstractmethod
     def facts(self) -> dict[str, Json]:

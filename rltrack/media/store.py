@@ -96,6 +96,7 @@ class MediaStore:
         """
         if os.getpid() != self._pid:
             self._begin()  # the lock may have been held, and the worker was alive, in the parent
+        media.place(lambda part: self.put(key, step, part))
         path = f"{media.kind}/{_file_name(key, step, media.extension)}"
         with self._changed:
             self._changed.wait_for(lambda: self._fits(media.size_bytes))
