@@ -29,7 +29,6 @@ from stable_baselines3.common.logger import (
 )
 
 import rltrack
-from rltrack.callbacks._sb3_faults import survive
 from rltrack.errors import MediaError
 
 if TYPE_CHECKING:
@@ -126,7 +125,7 @@ class RunWriter(KVWriter):
                 row[GLOBAL_STEP] = self._num_timesteps()
                 self.run.log_point(row, step=int(step))
         except Exception as fault:  # later writers and the training must not see it
-            survive(self.run, "writing what SB3 logged", fault)
+            self.run.survive("SB3Callback: writing what SB3 logged", fault)
 
     def close(self) -> None:
         """Nothing is held open: the run is not ours to finish."""

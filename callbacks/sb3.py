@@ -12,7 +12,6 @@ from stable_baselines3.common.callbacks import BaseCallback
 import rltrack
 from rltrack.callbacks._sb3_env import EnvFacts, env_facts
 from rltrack.callbacks._sb3_episodes import EpisodeLog
-from rltrack.callbacks._sb3_faults import survive
 from rltrack.callbacks._sb3_hyperparameters import environment, hyperparameters
 from rltrack.callbacks._sb3_logger import GLOBAL_STEP, RunWriter
 from rltrack.callbacks._sb3_video import NoVideoError, film_episode, prepare_rendering
@@ -117,7 +116,7 @@ class SB3Callback(BaseCallback):
         except Exception as fault:
             if self._run is None:
                 raise
-            survive(self._run, "looking at a step", fault)
+            self._run.survive("SB3Callback: looking at a step", fault)
         return True  # False would stop the training
 
     def _look_closer(self) -> None:
@@ -166,7 +165,7 @@ class SB3Callback(BaseCallback):
         try:
             action()
         except Exception as fault:
-            survive(run, doing, fault)
+            run.survive(f"SB3Callback: {doing}", fault)
 
     def _watch(self, run: rltrack.Run) -> None:
         """Look at the policy as its optimizer steps, at the training's own timesteps."""
@@ -234,7 +233,7 @@ class SB3Callback(BaseCallback):
             run.warn("SB3Callback video", f"SB3Callback records no videos: {why}")
             return
         except Exception as fault:
-            survive(run, "filming an episode (no more are filmed)", fault)
+            run.survive("SB3Callback: filming an episode (no more are filmed)", fault)
             return
         caption = f"{step:,} timesteps: return {film.episode_return:g}, length {film.length}"
         row: dict[str, Any] = {

@@ -122,6 +122,17 @@ class Lifecycle(Identity):
         """
         self._warn(kind, message)
 
+    def survive(self, doing: str, fault: Exception) -> None:
+        """Turn a fault of a hook or callback into one warning for each `doing`; in strict mode raise it.
+
+        Args:
+            doing: who did what, for example ``SB3Callback: recording a video``.
+            fault: what came of it.
+        """
+        if self._settings.strict:
+            raise fault
+        self._warn(doing, f"{doing} failed, and training goes on: {type(fault).__name__}: {fault}")
+
     def note(self, level: str, message: str, *, title: str | None = None) -> None:
         """Keep something beside the run that its user should see; nothing is printed.
 

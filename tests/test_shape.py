@@ -56,6 +56,9 @@ PROGRAMS = {"demo"}
 #: What a callback or hook may import besides rltrack: its framework, and what that stands on.
 FRAMEWORKS = {
     "sb3": {"stable_baselines3", "gymnasium", "numpy", "torch"},
+    "lightning": {"lightning", "lightning_utilities", "torch"},
+    "huggingface": {"transformers"},
+    "keras": {"keras"},
     "tensorboard": {"tensorboard", "numpy"},
     "watch": {"torch", "numpy"},
 }
