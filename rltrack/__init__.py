@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from rltrack._config import Config
     from rltrack._summary import Summary
     from rltrack.api import Api
+    from rltrack.media.annotations import Classes
+    from rltrack.media.image import Image
     from rltrack.media.video import Video
 
     run: Run | None
@@ -35,8 +37,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Api",
+    "Classes",
     "ConfigError",
     "Error",
+    "Image",
     "Run",
     "Settings",
     "UsageError",
@@ -60,6 +64,8 @@ __all__ = [
 #: Names that load more than the standard library, with where they are.
 _LATER = {
     "Api": "rltrack.api",
+    "Classes": "rltrack.media.annotations",
+    "Image": "rltrack.media.image",
     "Video": "rltrack.media.video",
     "unwatch": "rltrack.hooks.watch",
     "watch": "rltrack.hooks.watch",

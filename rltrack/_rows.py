@@ -14,6 +14,8 @@ from rltrack.folder import RunFolder
 from rltrack.journal.null import Journal
 from rltrack.journal.records import Json, Row, RowFlag
 from rltrack.media.base import Media
+from rltrack.media.direct import as_media, is_direct
+from rltrack.media.groups import group
 
 if TYPE_CHECKING:
     from rltrack._device import DeviceRows
@@ -114,8 +116,13 @@ class RowWriter:
     def _stored(self, journal: Journal, name: str, step: int, value: Any) -> Json:
         if isinstance(value, Media):
             return self._store_media(journal, name, step, value)
-        if isinstance(value, (list, tuple)) and value and isinstance(value[0], Media):
-            return [self._stored(journal, name, step, item) for item in value]
+        if (made := as_media(value)) is not None:
+            return self._store_media(journal, name, step, made)
+        if isinstance(value, (list, tuple)) and value and _is_media(value[0]):
+            # A list of other things than media alone is no group: each is stored by itself.
+            if not all(map(_is_media, value)):
+                return [self._stored(journal, name, step, item) for item in value]
+            return group([self._stored(journal, name, step, item) for item in value])
         return plain(value)
 
     def _store_media(self, journal: Journal, name: str, step: int, media: Media) -> Json:
@@ -132,3 +139,7 @@ class RowWriter:
         self.flush(timeout_s)
         if self._media is not None:
             self._media.close(timeout_s)
+
+
+def _is_media(value: Any) -> bool:
+    return isinstance(value, Media) or is_direct(value)

@@ -1,4 +1,4 @@
-"""`Video`: frames as H.264 in an mp4, which every browser plays.
+"""`Video`: frames as H.264 in an mp4, which every browser plays; as a GIF or WebM on request.
 
 Frames go as raw bytes to an ffmpeg process (the one that imageio-ffmpeg brings, so none needs
 to be installed), fed by the media worker: encoding takes a core for a moment, but not the GIL.
@@ -12,7 +12,6 @@ import os
 import re
 import subprocess
 import tempfile
-import weakref
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias
@@ -21,6 +20,17 @@ from rltrack.errors import MediaError, MissingExtraError
 from rltrack.extras import require
 from rltrack.journal.records import Json
 from rltrack.media.base import Media
+from rltrack.media.files import UserFile
+from rltrack.media.pixels import (
+    as_array,
+    as_bytes,
+    channels_last,
+    check_pixels,
+    copied,
+    grid_size,
+    tiled,
+    video_layout,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,8 +43,31 @@ DEFAULT_FPS: Final = 30.0
 #: Containers that are taken as they are; browsers play the first three.
 FILE_FORMATS: Final = ("mp4", "webm", "gif", "ogg", "ogv", "mov", "mkv", "avi")
 
-_CHANNELS: Final = {1: "gray", 3: "rgb24", 4: "rgba"}
-_CHUNK_BYTES: Final = 1 << 20
+_PIXEL_FORMATS: Final = {1: "gray", 3: "rgb24", 4: "rgba"}
+#: H.264 at 4:2:0 wants even sizes. Colours are marked as BT.709, or players guess by size.
+_EVEN: Final = "pad=ceil(iw/2)*2:ceil(ih/2)*2,scale=out_color_matrix=bt709:out_range=tv"
+_BT709: Final = (
+    *("-vf", _EVEN, "-pix_fmt", "yuv420p"),
+    *("-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709"),
+)
+#: How frames are encoded, by the ending of the file.
+_ENCODERS: Final = {
+    "mp4": (
+        *_BT709,
+        *("-c:v", "libx264", "-preset", "veryfast", "-crf", "25", "-threads", "1"),
+        *("-movflags", "+faststart", "-f", "mp4"),
+    ),
+    "webm": (
+        *_BT709,
+        *("-c:v", "libvpx-vp9", "-crf", "34", "-b:v", "0", "-threads", "1"),
+        *("-deadline", "realtime", "-cpu-used", "8", "-f", "webm"),
+    ),
+    # A palette of the video's own: that of the format turns a sky into stripes.
+    "gif": (
+        *("-vf", "split[a][b];[a]palettegen[p];[b][p]paletteuse"),
+        *("-loop", "0", "-f", "gif"),
+    ),
+}
 
 
 class Video(Media):
@@ -44,12 +77,14 @@ class Video(Media):
         data_or_path: frames of one size, as an array of shape (T, H, W, C) or (T, C, H, W), or
             a list of T frames; C is 1 (gray), 3 (RGB) or 4 (RGBA, of which alpha is dropped).
             With one more axis in front, for example (B, T, C, H, W), the B clips are shown
-            side by side. The values are uint8, other integers in 0..255, bools, or floats in
-            [0, 1]. Or the path of a video file, which is stored as it is.
+            side by side. The values are as for `Image`. Or the path of a video file, which is
+            stored as it is.
         caption: shown below the video.
         fps: frames a second, 30 by default; of a file it is the file's own.
-        format: accepted for W&B's scripts (``gif``, ``mp4``, ``webm``, ``ogg``). Frames are
-            always stored as mp4: a GIF takes ten times the space and the time.
+        format: of frames, ``mp4`` (the default), ``webm`` or ``gif``, which takes ten times the
+            space and the time. W&B's ``ogg`` is stored as WebM.
+        axes: what the axes of the array are, where its shape leaves two ways to read it:
+            ``THW``, ``THWC``, ``TCHW``, ``BTHWC`` or ``BTCHW``.
 
     Raises:
         MediaError: the data is no video, or its axes can be read in two ways.
@@ -63,24 +98,25 @@ class Video(Media):
         data_or_path: Frames | str | os.PathLike[str],
         caption: str | None = None,
         fps: float | None = None,
-        format: str | None = "mp4",
+        format: str | None = None,
+        *,
+        axes: str | None = None,
     ) -> None:
         if fps is not None and not (math.isfinite(fps) and fps > 0):
             raise MediaError(f"Video(fps={fps!r}): frames a second must be a number above 0")
-        if format is not None and format not in FILE_FORMATS:
-            raise MediaError(f"Video(format={format!r}): there are {', '.join(FILE_FORMATS)}")
+        if format is not None and format not in (*_ENCODERS, "ogg"):
+            raise MediaError(f"Video(format={format!r}): there are {', '.join(_ENCODERS)}")
         self._caption = caption
         self._fps = float(fps or DEFAULT_FPS)
+        self._source: UserFile | _Array | _Given
         if isinstance(data_or_path, (str, os.PathLike)):
-            path = Path(data_or_path)
-            self._source: _File | Sequence[npt.NDArray[np.uint8]] = _File(path)
-            self.extension = path.suffix[1:].lower()
-            self.size_bytes = 0
+            self._source = UserFile(data_or_path, FILE_FORMATS, "Video")
+            self.extension = self._source.format
+            self.size_bytes = 0  # it stays on the disk until it is copied
         else:
-            frames = _as_frames(data_or_path)
-            self._source = list(frames)  # views of one block
-            self.extension = "mp4"
-            self.size_bytes = frames.nbytes
+            self._source = _Array(data_or_path, axes)
+            self.extension = "webm" if format == "ogg" else format or "mp4"
+            self.size_bytes = self._source.size_bytes
 
     @classmethod
     def taking_over(
@@ -99,176 +135,114 @@ class Video(Media):
         Raises:
             MediaError: they are not like that.
         """
-        video = cls(list(frames[:1]), caption, fps)
+        video = cls(list(frames[:1]), caption, fps, axes="THWC")
         kinds = {(frame.shape, frame.dtype.name, frame.flags.c_contiguous) for frame in frames}
         if kinds != {(frames[0].shape, "uint8", True)}:
             raise MediaError(f"Video: frames are not all alike, uint8 and contiguous: {kinds}")
-        video._source = frames
+        video._source = _Given(frames)
         video.size_bytes = sum(frame.nbytes for frame in frames)
         return video
 
     def facts(self) -> dict[str, Json]:
-        """Caption, and of frames fps, count and size."""
-        facts: dict[str, Json] = {}
+        """Caption, and of frames layout, fps, count and size."""
+        facts: dict[str, Json] = {"format": self.extension}
         if self._caption is not None:
             facts["caption"] = self._caption
-        if not isinstance(self._source, _File):
-            height, width, _ = self._source[0].shape
-            facts |= {"fps": self._fps, "frames": len(self._source)}
+        if not isinstance(self._source, UserFile):
+            count, height, width = self._source.size
+            facts |= {"layout": self._source.layout, "fps": self._fps, "frames": count}
             facts |= {"width": width, "height": height}
         return facts
 
     def encode(self, path: Path) -> dict[str, Json]:
-        """Write the file, and return fps, frame count and size.
+        """Write the file, and return fps, frame count, size and what was done to the values.
 
         Raises:
             MissingExtraError: imageio-ffmpeg is not installed.
             MediaError: ffmpeg refused.
             OSError: the file cannot be written.
         """
-        if isinstance(self._source, _File):
+        if isinstance(self._source, UserFile):
             self._source.copy_to(path)
             return _read_facts(path)
-        _encode_h264(self._source, self._fps, path)
-        return {name: fact for name, fact in self.facts().items() if name != "caption"}
-
-
-class _File:
-    """A file of the user's, held open: it may be replaced or removed before it is copied."""
-
-    def __init__(self, path: Path) -> None:
-        if path.suffix[1:].lower() not in FILE_FORMATS:
-            raise MediaError(
-                f"Video({str(path)!r}): the name must end in one of {', '.join(FILE_FORMATS)}"
-            )
-        try:
-            self._fd = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
-        except OSError as refusal:
-            raise MediaError(
-                f"Video({str(path)!r}): the file cannot be read: {refusal.strerror}"
-            ) from refusal
-        weakref.finalize(self, os.close, self._fd)
-        if not os.fstat(self._fd).st_size:
-            raise MediaError(
-                f"Video({str(path)!r}): the file is empty; is its recorder not closed yet?"
-            )
-
-    def copy_to(self, path: Path) -> None:
-        offset = 0
-        with path.open("wb") as copy:
-            while chunk := os.pread(self._fd, _CHUNK_BYTES, offset):
-                offset += copy.write(chunk)
+        frames, told = self._source.frames()
+        _encode(frames, self._fps, path, self.extension)
+        count, height, width = self._source.size
+        return {"fps": self._fps, "frames": count, "width": width, "height": height, **told}
 
 
 # -- frames ------------------------------------------------------------------------------------
 
 
-def _as_frames(data: Any) -> npt.NDArray[np.uint8]:
-    """A copy of `data` as uint8 frames of shape (T, H, W, C).
+class _Array:
+    """Frames of an array, turned into bytes when they are written."""
 
-    Raises:
-        MediaError: it is none, or could be two things.
-    """
-    import numpy as np
+    def __init__(self, data: Any, axes: str | None) -> None:
+        if isinstance(data, (list, tuple)):
+            array = _stacked(data)
+            axes = axes or ("THW" if array.ndim == 3 else None)  # a list of gray frames
+        else:
+            array = copied(data)
+        self.layout = video_layout(array.shape, axes)
+        check_pixels(array, "Video")
+        self._array: npt.NDArray[Any] = array
+        self.size_bytes = array.nbytes
+        count, height, width = (array.shape[self.layout.index(axis)] for axis in "THW")
+        if "B" in self.layout:
+            rows, columns = grid_size(array.shape[0])
+            height, width = rows * height, columns * width
+        self.size = (count, height, width)
 
-    if isinstance(data, (list, tuple)):
-        given, array = None, _stacked(data)
-    else:
-        if hasattr(data, "detach"):  # torch: away from the graph, and from the GPU
-            data = data.detach().cpu()
-        given = array = np.asarray(data)
-    if array.ndim == 5:
-        array = _tiled(array)
-    if array.ndim != 4:
-        raise MediaError(
-            f"Video: the shape is {array.shape}, and 4 axes are asked for: (T, H, W, C) or "
-            "(T, C, H, W); gray frames need a last axis of 1: frames[..., None]"
-        )
-    array = _channels_last(array)
-    if not array.size:
-        raise MediaError(f"Video: the shape is {array.shape}, which holds no pixel")
-    frames = np.ascontiguousarray(_as_bytes(array))
-    # A copy only where none was made on the way: a minute of video is a gigabyte.
-    shared = given is not None and np.may_share_memory(frames, given)
-    return frames.copy() if shared else frames
+    def frames(self) -> tuple[Sequence[npt.NDArray[np.uint8]], dict[str, Json]]:
+        import numpy as np
+
+        pixels, told = as_bytes(channels_last(self._array, self.layout))
+        if "B" in self.layout:
+            told["clips"] = len(pixels)
+            pixels = tiled(pixels)
+        return list(np.ascontiguousarray(pixels)), told
+
+
+class _Given:
+    """Frames that are ready to be encoded."""
+
+    layout = "THWC"
+
+    def __init__(self, frames: Sequence[npt.NDArray[np.uint8]]) -> None:
+        self._frames = frames
+        height, width, _ = frames[0].shape
+        self.size = (len(frames), height, width)
+
+    def frames(self) -> tuple[Sequence[npt.NDArray[np.uint8]], dict[str, Json]]:
+        return self._frames, {}
 
 
 def _stacked(frames: Sequence[Any]) -> npt.NDArray[Any]:
+    """Frames of one size as one array, which is a copy."""
     import numpy as np
 
     if not frames:
         raise MediaError("Video: the list holds no frame")
-    arrays = [np.asarray(f.detach().cpu() if hasattr(f, "detach") else f) for f in frames]
+    arrays = [as_array(frame) for frame in frames]
     sizes = {array.shape for array in arrays}
     if len(sizes) > 1:
         raise MediaError(f"Video: frames of different shapes: {sorted(sizes)}")
     return np.stack(arrays)
 
 
-def _channels_last(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    last, second = array.shape[3] in _CHANNELS, array.shape[1] in _CHANNELS
-    if last == second:
-        found = "both axes 1 and 3 could be the channels" if last else "no axis holds 1, 3 or 4"
-        raise MediaError(
-            f"Video: the shape is {array.shape}, and {found}: pass (T, H, W, C) or (T, C, H, W) "
-            "with 1, 3 or 4 channels C"
-        )
-    return array if last else array.transpose(0, 2, 3, 1)
-
-
-def _as_bytes(array: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
-    """Values 0..255; uint8 is returned as it is."""
-    import numpy as np
-
-    if array.dtype == np.uint8:
-        return array
-    if array.dtype == np.bool_:
-        return array.astype(np.uint8) * np.uint8(255)
-    if array.dtype.kind not in "iuf":
-        raise MediaError(f"Video: pixels are uint8 or floats in [0, 1], not {array.dtype}")
-    low, high = float(array.min()), float(array.max())
-    most = 1.0 if array.dtype.kind == "f" else 255.0
-    if not (low >= 0.0 and high <= most):  # NaN fails this, too
-        raise MediaError(
-            f"Video: {array.dtype} pixels must lie in [0, {most:g}], and these are in "
-            f"[{low:g}, {high:g}]; scale them, or pass uint8"
-        )
-    if array.dtype.kind == "f":
-        array = np.rint(array * np.float32(255.0))
-    return array.astype(np.uint8)
-
-
-def _tiled(clips: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Clips of shape (B, T, …) as one of shape (T, rows·H, columns·W, C), as square as may be."""
-    import numpy as np
-
-    frames = np.stack([_channels_last(clip) for clip in clips])
-    count, length, height, width, channels = frames.shape
-    columns = math.isqrt(max(count - 1, 0)) + 1
-    rows = -(-count // columns)
-    black = np.zeros((rows * columns - count, *frames.shape[1:]), frames.dtype)
-    grid = np.concatenate([frames, black]).reshape(rows, columns, length, height, width, channels)
-    return grid.transpose(2, 0, 3, 1, 4, 5).reshape(
-        length, rows * height, columns * width, channels
-    )
-
-
 # -- ffmpeg ------------------------------------------------------------------------------------
 
 
-def _encode_h264(frames: Sequence[npt.NDArray[np.uint8]], fps: float, path: Path) -> None:
+def _encode(
+    frames: Sequence[npt.NDArray[np.uint8]], fps: float, path: Path, extension: str
+) -> None:
     height, width, channels = frames[0].shape
-    # H.264 at 4:2:0 wants even sizes. Colours are marked as BT.709, or players guess by size.
-    filters = "pad=ceil(iw/2)*2:ceil(ih/2)*2,scale=out_color_matrix=bt709:out_range=tv"
     command = [
-        *("-f", "rawvideo", "-pix_fmt", _CHANNELS[channels]),
+        *("-f", "rawvideo", "-pix_fmt", _PIXEL_FORMATS[channels]),
         *("-s", f"{width}x{height}", "-r", f"{fps:.6g}", "-i", "-"),
         # The count ends the encoding: a child that was forked meanwhile holds our end of the
         # pipe open, so that ffmpeg might never see the end of its input.
-        *("-frames:v", str(len(frames)), "-vf", filters, "-pix_fmt", "yuv420p"),
-        *("-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709"),
-        *("-c:v", "libx264", "-preset", "veryfast", "-crf", "25", "-threads", "1"),
-        *("-movflags", "+faststart", "-f", "mp4", "-y", str(path)),
+        *("-frames:v", str(len(frames)), *_ENCODERS[extension], "-y", str(path)),
     ]
     with tempfile.TemporaryFile() as complaints:
         ffmpeg = subprocess.Popen(

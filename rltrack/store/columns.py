@@ -154,7 +154,9 @@ def as_floats(bits: Ints, kinds: Kinds, seen: set[int]) -> Floats:
 
 
 def media_references(value: Json) -> list[dict[str, Any]]:
-    """The references to files in a logged value: itself, or the items of a list."""
+    """The references to files in a logged value: itself, or the items of a group or list."""
+    if isinstance(value, dict) and isinstance(value.get("items"), list) and "_type" in value:
+        value = value["items"]
     found = value if isinstance(value, list) else [value]
     return [
         item

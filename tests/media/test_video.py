@@ -124,7 +124,14 @@ def test_w_and_b_s_positional_order_holds() -> None:
     """Old scripts say Video(frames, "caption", 10, "gif")."""
     facts = rltrack.Video(clip(), "a walk", 10, "gif").facts()
 
-    assert facts == {"caption": "a walk", "fps": 10.0, "frames": 12, "width": 64, "height": 40}
+    size = {"frames": 12, "width": 64, "height": 40}
+    assert facts == {
+        **size,
+        "format": "gif",
+        "caption": "a walk",
+        "fps": 10.0,
+        "layout": "THWC",
+    }
 
 
 def test_thirty_frames_a_second_when_nobody_knows() -> None:
@@ -181,10 +188,8 @@ def test_frames_that_are_given_up_must_be_ready(frames: Any) -> None:
         (np.zeros((0, 40, 64, 3), np.uint8), "holds no pixel"),
         ([], "holds no frame"),
         ([np.zeros((4, 4, 3)), np.zeros((5, 4, 3))], "different shapes"),
-        (np.full((5, 8, 8, 3), 255.0), r"float64 pixels must lie in \[0, 1\]"),
-        (np.full((5, 8, 8, 3), np.nan), r"float64 pixels must lie in \[0, 1\]"),
         (np.full((5, 8, 8, 3), -1), r"must lie in \[0, 255\]"),
-        (np.full((5, 8, 8, 3), "a"), "pixels are uint8"),
+        (np.full((5, 8, 8, 3), "a"), "pixels are numbers"),
     ],
 )
 def test_what_is_no_video_is_refused_with_its_axes(data: Any, says: str) -> None:
@@ -211,7 +216,7 @@ def test_a_file_is_stored_byte_for_byte(tmp_path: Path) -> None:
 
     assert (tmp_path / "stored.mp4").read_bytes() == content
     assert facts == {"fps": 25.0, "frames": 12, "width": 64, "height": 40}
-    assert video.facts() == {"caption": "recorded"}
+    assert video.facts() == {"format": "mp4", "caption": "recorded"}
 
 
 @pytest.mark.parametrize(
@@ -219,7 +224,7 @@ def test_a_file_is_stored_byte_for_byte(tmp_path: Path) -> None:
     [
         ("missing.mp4", None, "No such file"),
         ("notes.txt", b"text", "must end in one of mp4"),
-        ("open.mp4", b"", "is its recorder not closed yet"),
+        ("open.mp4", b"", "is its writer not closed yet"),
     ],
 )
 def test_what_is_no_video_file_is_refused(
