@@ -1,0 +1,77 @@
+"""Every point of a grid once, by its number: agents agree on it without a word."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+from typing import Any
+
+from rltrack.journal.records import Json
+from rltrack.sweeps.mistakes import Mistakes
+from rltrack.sweeps.space import Space
+
+
+class Grid:
+    """All combinations of the values of a space, numbered.
+
+    Parameters are sorted by name, and the last changes fastest, as with W&B; a value that is
+    given twice counts once. Numbers are computed and nothing is listed, so that a grid may have
+    any size.
+
+    Args:
+        space: whose parameters all have choices; see `check`.
+        shuffle: a seed that shuffles the order; None keeps it.
+    """
+
+    def __init__(self, space: Space, shuffle: int | None = None) -> None:
+        self._axes = {name: _unique(one.choices() or ()) for name, one in space.parameters.items()}
+        self._shuffle = shuffle
+        self.size = math.prod(len(axis) for axis in self._axes.values())
+        """How many points there are."""
+
+    def point(self, number: int) -> dict[str, Any]:
+        """The values of a point, by dotted name; the first has the number 0."""
+        rest = number if self._shuffle is None else _shuffled(number, self.size, self._shuffle)
+        values: dict[str, Any] = {}
+        for name in reversed(self._axes):
+            rest, at = divmod(rest, len(self._axes[name]))
+            values[name] = self._axes[name][at]
+        return dict(reversed(values.items()))
+
+
+def check(space: Space, mistakes: Mistakes) -> None:
+    """Note the parameters that cannot be in a grid."""
+    for name, distribution in space.parameters.items():
+        if distribution.choices() is None:
+            where = "parameters." + ".parameters.".join(space.paths[name])
+            mistakes.add(
+                where,
+                "a grid needs values, a constant, int_uniform or q_uniform; method: random draws "
+                "from the rest",
+            )
+
+
+def _unique(values: tuple[Json, ...]) -> list[Json]:
+    """Each value once; 1 and 1.0 are one, and True is another."""
+    found: dict[str, Json] = {}
+    for value in values:
+        same = int(value) if isinstance(value, float) and value.is_integer() else value
+        found.setdefault(json.dumps(same, sort_keys=True), value)
+    return list(found.values())
+
+
+def _shuffled(number: int, size: int, seed: int) -> int:
+    """The place of `number` in a permutation of `size` numbers: Feistel's, so without a list."""
+    bits = max(2, (size - 1).bit_length())
+    bits += bits % 2
+    half = bits // 2
+    mask = (1 << half) - 1
+    while True:
+        left, right = number >> half, number & mask
+        for turn in range(4):
+            mixed = random.Random(f"{seed}/{turn}/{right}").getrandbits(half)
+            left, right = right, left ^ mixed
+        number = left << half | right
+        if number < size:  # else walk on, until it is one of ours again
+            return number
