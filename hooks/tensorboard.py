@@ -133,6 +133,14 @@ def sync_tensorboard(
     return TensorBoardSync(run, RunListener(run, names, folder))
 
 
+def hears(run: rltrack.Run) -> bool:
+    """Whether all that this process writes for TensorBoard is recorded in a run."""
+    return any(
+        isinstance(listener, RunListener) and listener.run is run and listener.below is None
+        for listener in tap.listeners()
+    )
+
+
 def _unheard(run: rltrack.Run, logdir: str) -> Iterator[tuple[str, list[str]]]:
     """Event files below a folder, but for those whose events `run` hears as they are written."""
     heard: set[str] = set()

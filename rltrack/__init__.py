@@ -81,4 +81,9 @@ def __getattr__(name: str) -> Any:
         import importlib
 
         return getattr(importlib.import_module(_LATER[name]), name)
+    if not name.startswith("__"):  # which `inspect` and the like ask for
+        import importlib
+
+        # Not imported by name, since it stands above: it imports rltrack.
+        return importlib.import_module("rltrack.as_wandb.names").attribute(name)
     raise AttributeError(f"module 'rltrack' has no attribute {name!r}")

@@ -6,7 +6,7 @@ import importlib
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from rltrack import _active
 from rltrack._active import current, missing
@@ -36,6 +36,9 @@ Reinit = Literal["default", "return_previous", "finish_previous", "create_new"]
 _CONFIG_DEFAULTS = "config-defaults.yaml"
 
 _setup_settings: list[Settings] = []
+
+#: Arguments of `_HOOKS` that every run to come is given.
+hooks_of_later_runs: Final[set[str]] = set()
 
 
 def init(
@@ -181,7 +184,11 @@ def init(
     if facts := {name: value for name in said if (value := getattr(chosen, name))}:
         run.note_metadata(facts)
     _active.add(run, beside=what_then == "create_new")
-    _start_hooks(run, sync_tensorboard=sync_tensorboard or tensorboard, monitor_gym=monitor_gym)
+    later = dict.fromkeys(hooks_of_later_runs, True)
+    start_hooks(
+        run,
+        **{"sync_tensorboard": sync_tensorboard or tensorboard, "monitor_gym": monitor_gym} | later,
+    )
     if not (chosen.silent or chosen.quiet or run.disabled):
         _tell(run, {"entity": entity, "anonymous": anonymous, "force": force, "magic": magic})
     return run
@@ -219,7 +226,7 @@ def _checked_reinit(reinit: Reinit | bool | None, chosen: Settings) -> Reinit:
     return reinit or "return_previous"
 
 
-def _start_hooks(run: Run, **asked: object) -> None:
+def start_hooks(run: Run, **asked: object) -> None:
     """Start the hooks that were asked for. One that cannot start is told, and the run goes on."""
     for argument, wanted in asked.items():
         if wanted and not run.disabled:

@@ -387,6 +387,17 @@ class Run(Lifecycle):
         """How much is not yet safe on this disk, which is nothing, and how long ago it was written."""
         return RunStatus(0, 0, 0.0)
 
+    @property
+    def _attach_id(self) -> str:
+        """What other libraries hand to their processes, where `rltrack.as_wandb` attaches to it."""
+        import base64
+        import pickle
+
+        return base64.urlsafe_b64encode(pickle.dumps(self)).decode("ascii")
+
+    def _label(self, *args: object, **kwargs: object) -> None:
+        """Accepted: other libraries tell W&B by it who they are."""
+
     def __copy__(self) -> Run:
         return self
 

@@ -7,6 +7,7 @@ Error:
     ├── ConfigError             a config value would change without leave
     ├── NotFoundError           no such project, run, metric or file
     ├── MissingExtraError       an optional dependency is not installed
+    ├── UnsupportedError        a name of W&B's that has no counterpart here
     ├── StorageError            the run's folder cannot be written (only raised in strict mode, or by init)
     ├── JournalError            bytes that are not a journal
     │   ├── FormatVersionError      a journal of a newer rltrack
@@ -49,6 +50,10 @@ class NotFoundError(Error, LookupError):
 
 class MissingExtraError(Error, ImportError):
     """An optional dependency is missing; the message says what to type."""
+
+
+class UnsupportedError(Error, AttributeError):
+    """W&B has something of that name, and rltrack has not; the message says what to use instead."""
 
 
 class StorageError(Error, OSError):

@@ -46,12 +46,13 @@ LAYERS = [
     {"sweeps", "importers", "stats"},
     {"_init", "_active", "_start", "_ranks", "server"},
     {"__init__"},  # the public names
+    {"as_wandb"},  # all of it, in W&B's words
     {"cli", "__main__", "demo"},
 ]
 HEIGHT = {name: height for height, names in enumerate(LAYERS) for name in names}
 
-#: A program such as a user's: the one module in `rltrack/` that uses callbacks.
-PROGRAMS = {"demo"}
+#: A program such as a user's, and W&B's own callback: what in `rltrack/` uses callbacks.
+PROGRAMS = {"demo", "as_wandb"}
 
 #: What a callback or hook may import besides rltrack: its framework, and what that stands on.
 FRAMEWORKS = {

@@ -8,13 +8,14 @@ import sys
 from collections.abc import Sequence
 
 from rltrack._version import __version__
-from rltrack.cli import compact, history, imports, look, manage, serve, sql, stop, transfer
+from rltrack.cli import compact, history, imports, look, manage, run, serve, sql, stop, transfer
 from rltrack.cli.parser import Command, Commands
 from rltrack.errors import Error
 
 EXAMPLES = """\
 examples:
   rltrack demo                  train PPO with three seeds and watch it in the browser
+  rltrack run train.py          run a script that says `import wandb`, as it is
   rltrack ui                    serve the dashboard of ./rltrack-runs
   rltrack ls                    the projects of this folder
   rltrack ls cartpole           the runs of a project
@@ -27,7 +28,13 @@ examples:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; the exit status is 0, 1 after an error, 2 after a wrong call."""
-    options = _parser().parse_args(arguments)
+    typed = list(sys.argv[1:] if arguments is None else arguments)
+    program: list[str] = []
+    if typed[:1] == ["run"]:
+        ours, program = run.split(typed[1:])
+        typed = ["run", *ours]
+    options = _parser().parse_args(typed)
+    options.program = program
     command: Command = options.command
     try:
         return command(options)
@@ -50,6 +57,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"rltrack {__version__}")
     commands = Commands(parser.add_subparsers(title="commands", metavar="COMMAND", required=True))
-    for part in (look, sql, history, manage, stop, serve, compact, transfer, imports):
+    for part in (run, look, sql, history, manage, stop, serve, compact, transfer, imports):
         part.add_to(commands)
     return parser

@@ -85,6 +85,8 @@ def test_a_wheel_built_from_the_sdist_has_the_page_and_both_top_level_folders(
     held = names(wheel)
     assert {"rltrack/callbacks/__init__.py", "rltrack/hooks/__init__.py"} <= held
     assert {"rltrack/server/static/index.html", "rltrack/py.typed"} <= held
+    assert {"rltrack-as-wandb.pth", "rltrack/as_wandb/path/wandb/__init__.py"} <= held
+    assert [name for name in held if name.endswith("wandb-0.31.0.dist-info/METADATA")]
     assert not [name for name in held if name.startswith(("callbacks/", "hooks/", "tests/"))]
     assert not [name for name in held if "node_modules" in name or name.endswith(".svelte")]
     assert run_installed(wheel, tmp_path).is_relative_to(tmp_path / "site")
