@@ -13,7 +13,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from rltrack._active import finish, log, mark_preempting
+from rltrack._active import (
+    alert,
+    finish,
+    finish_artifact,
+    link_artifact,
+    link_model,
+    log,
+    log_artifact,
+    log_code,
+    log_model,
+    mark_preempting,
+    restore,
+    save,
+    upsert_artifact,
+    use_artifact,
+    use_model,
+)
 from rltrack._init import define_metric, init, login, setup, teardown
 from rltrack._run import Run
 from rltrack._version import __version__
@@ -21,9 +37,11 @@ from rltrack.errors import ConfigError, Error, UsageError
 from rltrack.settings import Settings
 
 if TYPE_CHECKING:
+    from rltrack._alert import AlertLevel
     from rltrack._config import Config
     from rltrack._summary import Summary
     from rltrack.api import Api
+    from rltrack.artifacts.artifact import Artifact, ArtifactTTL
     from rltrack.media.annotations import Classes
     from rltrack.media.image import Image
     from rltrack.media.video import Video
@@ -36,7 +54,10 @@ if TYPE_CHECKING:
     unwatch: Callable[..., None]
 
 __all__ = [
+    "AlertLevel",
     "Api",
+    "Artifact",
+    "ArtifactTTL",
     "Classes",
     "ConfigError",
     "Error",
@@ -46,23 +67,38 @@ __all__ = [
     "UsageError",
     "Video",
     "__version__",
+    "alert",
     "config",
     "define_metric",
     "finish",
+    "finish_artifact",
     "init",
+    "link_artifact",
+    "link_model",
     "log",
+    "log_artifact",
+    "log_code",
+    "log_model",
     "login",
     "mark_preempting",
+    "restore",
     "run",
+    "save",
     "setup",
     "summary",
     "teardown",
     "unwatch",
+    "upsert_artifact",
+    "use_artifact",
+    "use_model",
     "watch",
 ]
 
 #: Names that load more than the standard library, with where they are.
 _LATER = {
+    "AlertLevel": "rltrack._alert",
+    "Artifact": "rltrack.artifacts.artifact",
+    "ArtifactTTL": "rltrack.artifacts.artifact",
     "Api": "rltrack.api",
     "Classes": "rltrack.media.annotations",
     "Image": "rltrack.media.image",

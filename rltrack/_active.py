@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import atexit
+import os
 from collections.abc import Mapping
-from typing import Any, Final, NoReturn
+from typing import IO, Any, Final, NoReturn
 
 from rltrack._run import Run
+from rltrack.artifacts import place
 from rltrack.capture.exit import ExitWatch
 from rltrack.capture.signals import TerminationWatch
 from rltrack.capture.threads import ThreadWatch
@@ -25,6 +27,8 @@ def add(run: Run, *, beside: bool) -> None:
         beside: the module's functions go on meaning another, if there is one.
     """
     live.append(run)
+    if run.folder is not None:
+        place.begin(run.folder.parent.parent)
     run.after_end(forget_finished)
     if not beside or not _current:
         _current.append(run)
@@ -70,6 +74,58 @@ def finish(exit_code: int | None = None, quiet: bool | None = None) -> None:
 def mark_preempting() -> None:
     """`Run.mark_preempting` of the run that is going on."""
     (current() or missing("mark_preempting()")).mark_preempting()
+
+
+def save(
+    glob_str: str | os.PathLike[str] | None = None,
+    base_path: str | os.PathLike[str] | None = None,
+    policy: str = "live",
+    glob: bool = True,
+) -> bool | list[str]:
+    """`Run.save` of the run that is going on."""
+    return (current() or missing("save()")).save(glob_str, base_path, policy, glob)
+
+
+def restore(
+    name: str,
+    run_path: str | None = None,
+    replace: bool = False,
+    root: str | os.PathLike[str] | None = None,
+) -> IO[str] | None:
+    """`Run.restore` of the run that is going on; without one, of the run that `run_path` names."""
+    run = current()
+    if run is not None:
+        return run.restore(name, run_path, replace, root)
+    from rltrack._keeping import restore_without_run
+
+    return restore_without_run(name, run_path, replace, root)
+
+
+def later(name: str) -> Any:
+    """A method of the run that is going on, as a function of the module.
+
+    Args:
+        name: of the method.
+    """
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return getattr(current() or missing(f"{name}()"), name)(*args, **kwargs)
+
+    call.__name__ = call.__qualname__ = name
+    call.__doc__ = f"`Run.{name}` of the run that is going on."
+    return call
+
+
+alert = later("alert")
+log_code = later("log_code")
+log_artifact = later("log_artifact")
+use_artifact = later("use_artifact")
+link_artifact = later("link_artifact")
+upsert_artifact = later("upsert_artifact")
+finish_artifact = later("finish_artifact")
+log_model = later("log_model")
+use_model = later("use_model")
+link_model = later("link_model")
 
 
 def missing(what: str) -> NoReturn:

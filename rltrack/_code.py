@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from rltrack.artifacts.artifact import Artifact
+from rltrack.artifacts.names import safe_name
 from rltrack.capture.code import copy_code, is_code, nothing
 from rltrack.errors import UsageError
 
 if TYPE_CHECKING:
-    from rltrack._run import Run
+    from rltrack._keeping import Keeping
 
 
 def log_code(
-    run: Run,
+    run: Keeping,
     root: str | os.PathLike[str],
     name: str | None,
     include_fn: Callable[..., bool] | None,
     exclude_fn: Callable[..., bool] | None,
-) -> Any:
+) -> Artifact | None:
     """See `Run.log_code`.
 
     Raises:
@@ -45,15 +45,7 @@ def log_code(
     if not copied:
         return None
     run.note_metadata({"code": {"root": str(folder), "files": len(copied)}})
-    return _as_artifact(run, code, name) or code
-
-
-def _as_artifact(run: Run, code: Path, name: str | None) -> Any:
-    """The copies as an artifact of type "code", where artifacts are there."""
-    if importlib.util.find_spec("rltrack.artifacts") is None or not hasattr(run, "log_artifact"):
-        return None
-    make = importlib.import_module("rltrack.artifacts").Artifact
     program = Path(sys.argv[0] if sys.argv else "").stem or "python"
-    artifact = make(name or f"source-{run.project}-{program}", type="code")
-    artifact.add_dir(str(code))
+    artifact = Artifact(name or safe_name(f"source-{run.project}-{program}"), type="code")
+    artifact.add_dir(code)
     return run.log_artifact(artifact)

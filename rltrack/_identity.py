@@ -104,6 +104,11 @@ class Identity:
         return self._settings
 
     @property
+    def run_folder(self) -> RunFolder | None:
+        """Where the run keeps what; None when disabled."""
+        return self._folder
+
+    @property
     def folder(self) -> Path | None:
         """The run's folder; None when disabled."""
         return self._folder.path if self._folder else None

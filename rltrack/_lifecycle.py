@@ -311,8 +311,12 @@ class Lifecycle(Identity):
         except (OSError, StorageError) as refusal:
             self._warn("beat", f"the run's folder does not answer ({refusal})")
 
+    def _each_second(self) -> None:
+        """Look after what follows the disk; on a thread of its own."""
+
     def _look(self) -> None:
         """See whether somebody asked the run to stop, by `rltrack stop`."""
+        self._each_second()
         if self._folder is None or not self._owner or not self._folder.take_stop_request():
             return
         self._stop_asked = True

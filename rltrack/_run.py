@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rltrack._config import Config
-from rltrack._lifecycle import Lifecycle
+from rltrack._keeping import Keeping
 from rltrack._logged import check_names, integer_step
 from rltrack._past import Past
 from rltrack._summary import Summary
@@ -40,7 +39,7 @@ class RunStatus(NamedTuple):
     sync_time: float
 
 
-class Run(Lifecycle):
+class Run(Keeping):
     """One training: its config, and a journal of what it logged.
 
     A run only appends. Everything that reads (summary, store, dashboard) reads the journal,
@@ -83,6 +82,7 @@ class Run(Lifecycle):
         self._open_step = -1  # step of a row that a call left open for the next
         self._metrics: Metrics | None = None
         self._alerts: Alerts | None = None
+        self._saved = None
         self._config = Config(self._record_config, allow_change=allow_val_change, warn=self._warn)
         if folder is not None and owner:
             folder.write_facts(facts)
@@ -307,30 +307,6 @@ class Run(Lifecycle):
             self._alerts = Alerts(self)
         self._alerts.send(title, text, level, wait_duration)
 
-    def log_code(
-        self,
-        root: str | os.PathLike[str] | None = ".",
-        name: str | None = None,
-        include_fn: Callable[..., bool] | None = None,
-        exclude_fn: Callable[..., bool] | None = None,
-    ) -> Any:
-        """Keep the code of a folder beside the run, in ``files/code/``.
-
-        Args:
-            root: the folder.
-            name: of the artifact; by default ``source-<project>-<program>``.
-            include_fn: given a path, or a path and `root`: whether that file is code; by default
-                Python files, notebooks and the like.
-            exclude_fn: the same: whether it is not kept after all.
-
-        Returns:
-            The artifact; without artifacts the folder of the copies, and None if nothing was kept.
-        """
-        self._refuse_if_finished("log_code")
-        from rltrack._code import log_code
-
-        return log_code(self, root or ".", name, include_fn, exclude_fn)
-
     # -- what the run is -------------------------------------------------------------------
 
     @property
@@ -357,11 +333,6 @@ class Run(Lifecycle):
     def resumed(self) -> bool:
         """Whether another process began the run."""
         return bool(self._past.writers)
-
-    @property
-    def run_folder(self) -> RunFolder | None:
-        """Where the run keeps what; None when disabled."""
-        return self._folder
 
     @property
     def config_static(self) -> Mapping[str, Any]:

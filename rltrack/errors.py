@@ -15,6 +15,9 @@ Error:
     │   └── SegmentError            derived columns that cannot be read: they are made again
     ├── MediaError              a value that cannot be stored as media
     ├── QueryError              SQL that cannot be run, or took more than it may
+    ├── ArtifactError           an artifact that cannot be kept, or is damaged
+    │   ├── ArtifactFinalizedError  files of a version that was logged do not change
+    │   └── ArtifactNotLoggedError  what only a logged version has
     └── ArchiveError            a file of exported runs that is damaged, or is none
 
 `Error`, `UsageError` and `ConfigError` are public names of `rltrack`; the rest are reached
@@ -82,6 +85,18 @@ class MediaError(Error, ValueError):
 
 class QueryError(Error):
     """SQL that is wrong, that does more than read, or that took more than it may."""
+
+
+class ArtifactError(Error, ValueError):
+    """An artifact that cannot be kept, or whose files are not what they were."""
+
+
+class ArtifactFinalizedError(ArtifactError):
+    """The files of a version that was logged do not change; `Artifact.new_draft` makes the next."""
+
+
+class ArtifactNotLoggedError(ArtifactError):
+    """Only a version that was logged has this; `Run.log_artifact` makes it one."""
 
 
 class ArchiveError(Error):

@@ -40,7 +40,7 @@ LAYERS = [
     },
     {
         *("_run", "_lifecycle", "store", "_metrics", "_past", "_resume", "_lease", "_attach"),
-        *("_alert", "_capture", "_code"),
+        *("_alert", "_capture", "_code", "_keeping", "_saved"),
     },
     {"api", "sync"},
     {"sweeps", "importers", "stats"},

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from rltrack.journal.definitions import Definitions
 from rltrack.journal.reader import Entry
 from rltrack.journal.records import (
+    ArtifactLinked,
     ConfigChanged,
     Finished,
     Json,
@@ -79,6 +80,8 @@ class RecordBook:
         self.stored: dict[str, MediaStored] = {}
         """Files that have arrived, or never will, by path."""
         self.notes: list[Noted] = []
+        self.artifacts: list[ArtifactLinked] = []
+        """Versions that the run made and used."""
         self.finished: Finished | None = None
         self.finished_by = ""
         """The writer of `finished`."""
@@ -119,6 +122,8 @@ class RecordBook:
             self.stored[record.path] = record
         elif isinstance(record, Noted):
             self.notes.append(record)
+        elif isinstance(record, ArtifactLinked):
+            self.artifacts.append(record)
         elif isinstance(record, (Finished, Resumed)):
             if isinstance(record, Finished):
                 self._ends[stamp[1]] = record

@@ -29,6 +29,7 @@ from zlib import crc32
 
 from rltrack.errors import DamageError, FormatVersionError, JournalError
 from rltrack.journal.records import (
+    ArtifactLinked,
     ConfigChanged,
     ConsoleLogged,
     Finished,
@@ -75,6 +76,7 @@ _TYPES: Final[dict[int, type[Any]]] = {
     17: Finished,
     18: Resumed,
     19: ConsoleLogged,
+    20: ArtifactLinked,
 }
 _KNOWN: Final = frozenset({ROW, SCHEMA, VALUES, *_TYPES})
 _CODES: Final = {kind: code for code, kind in _TYPES.items()}

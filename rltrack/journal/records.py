@@ -144,6 +144,22 @@ class Resumed:
 
 
 @dataclass(frozen=True, slots=True)
+class ArtifactLinked:
+    """The run made a version of an artifact, or used one."""
+
+    time_ns: int
+    role: str
+    """``logged`` or ``used``."""
+    artifact: str
+    """``project/name:v3``."""
+    type: str
+    digest: str
+    aliases: Sequence[str] = ()
+    """That it got, or under which it was asked for."""
+    use_as: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Finished:
     """The run ended on purpose."""
 
@@ -165,4 +181,5 @@ Record: TypeAlias = (
     | Finished
     | Resumed
     | ConsoleLogged
+    | ArtifactLinked
 )
