@@ -173,12 +173,8 @@ class Transcript:
         elif control == "\b":
             screen.column = max(0, self._column(screen) - 1)
         elif control == "\t":
-            column = self._column(screen)
-            to = min((column // _TAB + 1) * _TAB, LINE_CHARACTERS)
-            line = self._line_under(screen)
-            if line.width < to:
-                self._write(screen, " " * (to - column))
-            screen.column = to
+            self._line_under(screen)  # it moves only: what stands there stays
+            screen.column = min((self._column(screen) // _TAB + 1) * _TAB, LINE_CHARACTERS)
 
     def _escape(self, screen: _Screen, command: str) -> None:
         if command == "7":

@@ -48,9 +48,35 @@ def shown(*pieces: str, stream: str = "stdout") -> list[str]:
     return transcript.settled(all_of_them=True)
 
 
+class Paper(pyte.Screen):
+    """A terminal on which the cursor goes down to the line below the last one, and no further.
+
+    As it does on every terminal that is full. Where there is room, one that is sent to the bottom
+    leaves lines empty, which no log should have.
+    """
+
+    last = -1
+    """The last line that something was written on, or that was left by a newline."""
+
+    def draw(self, data: str) -> None:
+        self.last = max(self.last, self.cursor.y)
+        super().draw(data)
+
+    def tab(self) -> None:
+        self.last = max(self.last, self.cursor.y)
+        super().tab()
+
+    def linefeed(self) -> None:
+        self.last = max(self.last, self.cursor.y)
+        super().linefeed()
+
+    def cursor_down(self, count: int | None = None) -> None:
+        self.cursor.y = min(self.cursor.y + (count or 1), self.last + 1)
+
+
 def on_a_terminal(text: str) -> list[str]:
     """The lines that a terminal of its own shows, which translates newlines as a kernel does."""
-    screen = pyte.Screen(200, 100)
+    screen = Paper(200, 100)
     screen.set_mode(pyte.modes.LNM)
     pyte.Stream(screen).feed(text)
     return [line.rstrip() for line in screen.display]
@@ -91,6 +117,7 @@ def test_plain_text_is_kept_as_it_is(text: str) -> None:
 
 def test_a_bar_of_tqdm_is_one_line() -> None:
     """Not one for each time that it moved."""
+    tqdm.monitor_interval = 0  # a thread that stays
     stream = io.StringIO()
     for _ in tqdm(range(50), file=stream, mininterval=0, ascii=False, ncols=60):
         time.sleep(0.0005)
@@ -104,6 +131,7 @@ def test_a_bar_of_tqdm_is_one_line() -> None:
 
 def test_nested_bars_of_tqdm_are_a_line_each() -> None:
     """They move up and down with the cursor."""
+    tqdm.monitor_interval = 0
     stream = io.StringIO()
     for _ in tqdm(range(3), file=stream, mininterval=0, desc="outer", ncols=60):
         for _ in tqdm(range(4), file=stream, mininterval=0, desc="inner", leave=False, ncols=60):
