@@ -43,7 +43,15 @@ if TYPE_CHECKING:
     from rltrack.api import Api
     from rltrack.artifacts.artifact import Artifact, ArtifactTTL
     from rltrack.media.annotations import Classes
+    from rltrack.media.audio import Audio
+    from rltrack.media.figures import Bokeh, Plotly
+    from rltrack.media.graph import Graph
+    from rltrack.media.histogram import Histogram
+    from rltrack.media.html import Html
     from rltrack.media.image import Image
+    from rltrack.media.molecule import Molecule
+    from rltrack.media.object3d import Object3D, box3d
+    from rltrack.media.text import Markdown, Text
     from rltrack.media.video import Video
 
     run: Run | None
@@ -58,16 +66,27 @@ __all__ = [
     "Api",
     "Artifact",
     "ArtifactTTL",
+    "Audio",
+    "Bokeh",
     "Classes",
     "ConfigError",
     "Error",
+    "Graph",
+    "Histogram",
+    "Html",
     "Image",
+    "Markdown",
+    "Molecule",
+    "Object3D",
+    "Plotly",
     "Run",
     "Settings",
+    "Text",
     "UsageError",
     "Video",
     "__version__",
     "alert",
+    "box3d",
     "config",
     "define_metric",
     "finish",
@@ -97,12 +116,23 @@ __all__ = [
 #: Names that load more than the standard library, with where they are.
 _LATER = {
     "AlertLevel": "rltrack._alert",
+    "Api": "rltrack.api",
     "Artifact": "rltrack.artifacts.artifact",
     "ArtifactTTL": "rltrack.artifacts.artifact",
-    "Api": "rltrack.api",
+    "Audio": "rltrack.media.audio",
+    "Bokeh": "rltrack.media.figures",
     "Classes": "rltrack.media.annotations",
+    "Graph": "rltrack.media.graph",
+    "Histogram": "rltrack.media.histogram",
+    "Html": "rltrack.media.html",
     "Image": "rltrack.media.image",
+    "Markdown": "rltrack.media.text",
+    "Molecule": "rltrack.media.molecule",
+    "Object3D": "rltrack.media.object3d",
+    "Plotly": "rltrack.media.figures",
+    "Text": "rltrack.media.text",
     "Video": "rltrack.media.video",
+    "box3d": "rltrack.media.object3d",
     "unwatch": "rltrack.hooks.watch",
     "watch": "rltrack.hooks.watch",
 }

@@ -116,7 +116,11 @@ class RowWriter:
     def _stored(self, journal: Journal, name: str, step: int, value: Any) -> Json:
         if isinstance(value, Media):
             return self._store_media(journal, name, step, value)
-        if (made := as_media(value)) is not None:
+        try:
+            made = as_media(value)
+        except Exception as fault:  # of the library that draws it
+            raise Unstorable(f"its {type(value).__qualname__} cannot be drawn: {fault}") from fault
+        if made is not None:
             return self._store_media(journal, name, step, made)
         if isinstance(value, (list, tuple)) and value and _is_media(value[0]):
             # A list of other things than media alone is no group: each is stored by itself.

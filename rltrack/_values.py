@@ -7,6 +7,7 @@ are texts, enums and functions their names. What has no such form raises `Unstor
 
 from __future__ import annotations
 
+import abc
 import dataclasses
 import enum
 import math
@@ -50,6 +51,14 @@ class Prepared(dict[str, Any]):
     """A value that is JSON already: it is kept as it is, without a look at each of its numbers."""
 
 
+class RowValue(abc.ABC):
+    """A value of a class of ours that is kept in the row itself, as a histogram is."""
+
+    @abc.abstractmethod
+    def in_row(self) -> Prepared:
+        """What the row holds of it."""
+
+
 def plain(value: Any) -> Json:
     """`value` as JSON can hold it, with NaN and ±Inf as floats.
 
@@ -58,6 +67,8 @@ def plain(value: Any) -> Json:
     """
     if type(value) is Prepared:
         return value
+    if isinstance(value, RowValue):
+        return value.in_row()
     kind = type(value)
     if kind in (float, bool, str, type(None)):
         return value  # type: ignore[no-any-return]
@@ -152,11 +163,23 @@ def _array(value: Any) -> Json:
         return plain(value.item())
     if count <= MAX_LIST:
         return plain(value.tolist())
-    return _histogram(value)
+    return histogram(value)
 
 
-def _histogram(value: Any) -> Json:
-    """Counts in 32 equal bins between the least and the greatest finite value."""
+def histogram(value: Any, bins: int = _BINS) -> Prepared:
+    """Counts in equal bins between the least and the greatest finite value.
+
+    Args:
+        value: an array of numbers, of any shape and library.
+        bins: how many.
+
+    Returns:
+        ``values``, and ``bins``, which is one longer: the edges. ``not_finite``: how many are NaN
+        or infinite, where any is.
+
+    Raises:
+        Unstorable: it holds no numbers.
+    """
     import numpy as np  # whoever has an array that is no list has NumPy, or has it in reach
 
     if type(value).__module__.startswith("torch") and str(value.dtype) == "torch.bfloat16":
@@ -165,26 +188,25 @@ def _histogram(value: Any) -> Json:
     if numbers.dtype.kind not in "biuf":
         raise Unstorable(f"an array of {numbers.dtype} has no form in a row")
     numbers = numbers.astype(np.float64).ravel()
-    finite = numbers[np.isfinite(numbers)]
-    counts, edges = np.histogram(finite, bins=_BINS, range=_span(finite))
-    histogram: dict[str, Json] = {
-        "_type": "histogram",
-        "values": counts.tolist(),
-        "bins": edges.tolist(),
-    }
-    if left_out := int(numbers.size - finite.size):
-        histogram["not_finite"] = left_out
-    return histogram
+    finite = np.isfinite(numbers)
+    left_out = numbers.size - int(np.count_nonzero(finite))
+    if left_out:
+        numbers = numbers[finite]
+    counts, edges = np.histogram(numbers, bins=bins, range=_span(numbers, bins))
+    found = Prepared(_type="histogram", values=counts.tolist(), bins=edges.tolist())
+    if left_out:
+        found["not_finite"] = left_out
+    return found
 
 
-def _span(finite: npt.NDArray[np.float64]) -> tuple[float, float]:
+def _span(finite: npt.NDArray[np.float64], bins: int) -> tuple[float, float]:
     """From where to where the bins go: so far apart that they are different numbers."""
     import numpy as np
 
     if not finite.size:
         return 0.0, 1.0
     low, high = float(finite.min()), float(finite.max())
-    least = 2 * _BINS * float(np.spacing(max(abs(low), abs(high))))
+    least = 2 * bins * float(np.spacing(max(abs(low), abs(high))))
     if high - low >= least:
         return low, high
     middle, half = low / 2 + high / 2, max(least / 2, 0.5)  # 0.5 is NumPy's own for one value

@@ -1,28 +1,11 @@
-"""Values of other libraries that `log` takes as they are: a figure, a picture."""
+"""Values of other libraries that `log` takes as they are: a figure, a picture, a model's layers."""
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Any
 
 from rltrack.media.base import Media
-
-#: Top-level modules whose objects are worth a second look.
-_LIBRARIES: Final = frozenset({"matplotlib", "PIL"})
-
-
-def is_direct(value: Any) -> bool:
-    """Whether `value` is logged as media, though it is of another library.
-
-    Nothing is imported for the question: who has a figure has its library.
-    """
-    library = type(value).__module__.partition(".")[0]
-    if library == "PIL":
-        return hasattr(value, "getbands") and hasattr(value, "tobytes")
-    if library in _LIBRARIES or getattr(value, "__name__", None) == "matplotlib.pyplot":
-        from rltrack.media.image import figure_of
-
-        return figure_of(value) is not None
-    return False
 
 
 def as_media(value: Any) -> Media | None:
@@ -31,8 +14,42 @@ def as_media(value: Any) -> Media | None:
     Raises:
         MediaError: it is one, and cannot be drawn.
     """
-    if not is_direct(value):
-        return None
-    from rltrack.media.image import Image
+    make = _maker(value)
+    return make(value) if make is not None else None
 
-    return Image(value)
+
+def is_direct(value: Any) -> bool:
+    """Whether `value` is logged as media, though it is of another library."""
+    return _maker(value) is not None
+
+
+def _maker(value: Any) -> Callable[[Any], Media] | None:
+    """What makes media of `value`.
+
+    Nothing is imported for the question: who has a figure has its library.
+    """
+    module = type(value).__module__
+    library = module.partition(".")[0]
+    if library == "PIL":
+        if not (hasattr(value, "getbands") and hasattr(value, "tobytes")):
+            return None
+        from rltrack.media.image import Image
+
+        return Image
+    if library == "matplotlib" or getattr(value, "__name__", None) == "matplotlib.pyplot":
+        from rltrack.media.image import Image, figure_of
+
+        return Image if figure_of(value) is not None else None
+    if library == "plotly":
+        from rltrack.media.figures import Plotly
+
+        return Plotly if hasattr(value, "to_plotly_json") and hasattr(value, "to_dict") else None
+    if library == "bokeh":
+        from rltrack.media.figures import Bokeh
+
+        return Bokeh if hasattr(value, "to_json") or hasattr(value, "document") else None
+    if module == "rltrack.hooks._watch_graph" and hasattr(value, "to_dict"):
+        from rltrack.media.graph import Graph
+
+        return Graph
+    return None

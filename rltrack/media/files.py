@@ -1,4 +1,4 @@
-"""A file of the user's that is stored as it is."""
+"""Content that is stored as it is: a file of the user's, or bytes that were made of a value."""
 
 from __future__ import annotations
 
@@ -57,6 +57,44 @@ class UserFile:
         with path.open("wb") as copy:
             while chunk := os.pread(self._fd, _CHUNK_BYTES, offset):
                 offset += copy.write(chunk)
+
+
+class Bytes:
+    """The bytes of a file, in memory."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self.size_bytes = len(data)
+
+    def copy_to(self, path: Path) -> None:
+        """Write them.
+
+        Raises:
+            OSError: the file cannot be written.
+        """
+        path.write_bytes(self._data)
+
+
+def content_of(data: object) -> Bytes | None:
+    """What a text or an open file holds; None for what is neither."""
+    if isinstance(data, str):
+        return Bytes(data.encode("utf-8", "replace"))
+    read = getattr(data, "read", None)
+    if not callable(read):
+        return None
+    if callable(seek := getattr(data, "seek", None)):
+        seek(0)
+    content = read()
+    return Bytes(content if isinstance(content, bytes) else str(content).encode("utf-8", "replace"))
+
+
+def is_path(data: object, formats: Sequence[str]) -> bool:
+    """Whether `data` is the path of a file, rather than what one would hold."""
+    if isinstance(data, os.PathLike):
+        return True
+    if not isinstance(data, str) or "\n" in data or "<" in data or len(data) > 4096:
+        return False
+    return data.lower().endswith(tuple(f".{ending}" for ending in formats))
 
 
 def _flag(name: str) -> int:
