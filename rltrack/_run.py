@@ -307,6 +307,14 @@ class Run(Keeping):
             self._alerts = Alerts(self)
         self._alerts.send(title, text, level, wait_duration)
 
+    def watch(self, models: Any, *args: Any, **kwargs: Any) -> Any:
+        """`rltrack.watch`, into this run."""
+        return _hook("watch", "watch")(models, *args, run=self, **kwargs)
+
+    def unwatch(self, models: Any = None) -> None:
+        """`rltrack.unwatch`, of this run."""
+        _hook("watch", "unwatch")(models, run=self)
+
     # -- what the run is -------------------------------------------------------------------
 
     @property
@@ -388,3 +396,10 @@ class Run(Keeping):
     def _record_summary(self, changed: Mapping[str, Json], removed: list[str]) -> None:
         self._refuse_if_finished("summary")
         self._journal.write(SummaryChanged(self._clock(), changed, removed))
+
+
+def _hook(name: str, function: str) -> Callable[..., Any]:
+    """A function of a hook, which is found by its name: hooks import rltrack."""
+    import importlib
+
+    return getattr(importlib.import_module(f"rltrack.hooks.{name}"), function)  # type: ignore[no-any-return]

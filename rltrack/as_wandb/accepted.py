@@ -3,14 +3,49 @@
 from __future__ import annotations
 
 import base64
+import os
 import pickle
 from collections.abc import Sequence
 from typing import Any
 
+import rltrack
 from rltrack import _active
 from rltrack._config import as_mapping
 from rltrack._run import Run
 from rltrack.errors import UsageError
+from rltrack.settings import DEFAULTS
+
+
+def init(
+    entity: str | None = None,
+    project: str | None = None,
+    dir: str | os.PathLike[str] | None = None,
+    id: str | None = None,
+    name: str | None = None,
+    notes: str | None = None,
+    tags: Sequence[str] | None = None,
+    config: object = None,
+    **more: Any,
+) -> Run:
+    """`rltrack.init`, whose arguments have W&B's order here, and `dir` its meaning.
+
+    W&B makes a folder of its own in `dir`, and libraries say ``dir="."`` of their own accord. So
+    runs are in ``rltrack-runs`` there, and `rltrack ls` finds them; but where ``RLTRACK_DIR`` is
+    set, its user has chosen, who could not edit the code.
+    """
+    if dir is not None:
+        dir = None if os.environ.get("RLTRACK_DIR") else os.path.join(dir, DEFAULTS.dir or ".")
+    return rltrack.init(
+        project,
+        entity=entity,
+        dir=dir,
+        id=id,
+        name=name,
+        notes=notes,
+        tags=tags,
+        config=config,
+        **more,
+    )
 
 
 def require(requirement: object = None, experiment: object = None) -> None:

@@ -145,7 +145,7 @@ class _Loader(Loader):
             if ours is not None:
                 return getattr(importlib.import_module(ours), name)
             if name in listed:
-                return names.attribute(name, full)
+                return names.of_wandb(name, full)
             raise unsupported(name, full)
 
         module.__dict__["__getattr__"] = __getattr__

@@ -15,6 +15,7 @@ from typing import Any, Final
 import rltrack
 from rltrack import _active
 from rltrack._run import Run
+from rltrack.as_wandb import accepted
 from rltrack.as_wandb.unsupported import unsupported
 
 #: What libraries are told that they have: the last W&B whose surface was compared with this one.
@@ -60,17 +61,19 @@ _MODULES: Final = (
 )
 
 
-def of_wandb(name: str) -> Any:
-    """An attribute of the module `wandb`.
+def of_wandb(name: str, module: str = "wandb") -> Any:
+    """An attribute of W&B's module, or of one of its submodules.
 
     Raises:
         UnsupportedError: W&B has it, and rltrack has not; or nobody has it.
     """
-    if name in _MODULES:
+    if module == "wandb" and name in _MODULES:
         return importlib.import_module(f"wandb.{name}")
     if name == "__all__":
         return listed()
-    return attribute(name, "wandb")
+    if name == "init":
+        return accepted.init
+    return attribute(name, module)
 
 
 def attribute(name: str, module: str = "rltrack") -> Any:

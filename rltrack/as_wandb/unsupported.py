@@ -69,6 +69,6 @@ def _told(name: str) -> str:
     last = name.rpartition(".")[2]
     if (instead := _INSTEAD.get(last)) is not None:
         return f"rltrack has none; instead: {instead}"
-    if near := difflib.get_close_matches(last, rltrack.__all__, n=1):
+    if near := difflib.get_close_matches(last, rltrack.__all__, n=1, cutoff=0.75):
         return f"did you mean {near[0]!r}?"
     return "rltrack has none; what it has is in dir(rltrack) and dir(rltrack.Run)"

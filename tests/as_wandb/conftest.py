@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +18,9 @@ Started = subprocess.CompletedProcess[str]
 def start(tmp_path: Path, root: Path) -> Callable[..., Started]:
     """Runs `rltrack run` on the text of a program, in `tmp_path`."""
 
-    def start(code: str, *arguments: str) -> Started:
+    def start(code: str, *arguments: str, program: Sequence[str] = ("train.py",)) -> Started:
         (tmp_path / "train.py").write_text(code, encoding="utf-8")
-        return typed(tmp_path, "train.py", *arguments)
+        return typed(tmp_path, *program, *arguments)
 
     return start
 
