@@ -47,6 +47,7 @@ def forget_finished() -> None:
     live[:] = [run for run in live if not run.is_finished]
     _current[:] = [run for run in _current if run in live]
     if not live:
+        place.end()
         _leave_exit()
 
 

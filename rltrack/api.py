@@ -22,12 +22,16 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
+from rltrack._api_artifacts import ArtifactQueries
 from rltrack._values import config_value
+from rltrack.artifacts.artifact import Artifact, find, used
+from rltrack.artifacts.names import checked_aliases
 from rltrack.errors import NotFoundError, UsageError
 from rltrack.extras import require
 from rltrack.folder import State
 from rltrack.journal.definitions import ROW_AXES, STEP
 from rltrack.settings import resolve
+from rltrack.store.edit import link_artifact
 from rltrack.store.history import Table, TableColumn, pages, spread, table
 from rltrack.store.project import Catalog, ListedRun, Project
 from rltrack.store.query import Filter, compile_filters, field_reader, orders_of
@@ -38,7 +42,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-class Api:
+class Api(ArtifactQueries):
     """The runs of a folder.
 
     Args:
@@ -462,6 +466,65 @@ class Run:
             known = [file.name for file in self.files()]
             raise NotFoundError(f"run {self.path} has no file {name!r}; {_near(name, known)}")
         return found[0]
+
+    # -- artifacts -------------------------------------------------------------------------
+
+    def logged_artifacts(self, per_page: int = 100) -> list[Artifact]:
+        """The versions that the run made, in that order; those that were deleted are not there.
+
+        Args:
+            per_page: accepted for W&B's scripts.
+        """
+        return self._artifacts("logged")
+
+    def used_artifacts(self, per_page: int = 100) -> list[Artifact]:
+        """The versions that the run used, in that order; those that were deleted are not there.
+
+        Args:
+            per_page: accepted for W&B's scripts.
+        """
+        return self._artifacts("used")
+
+    def _artifacts(self, role: str) -> list[Artifact]:
+        reader = self._reader
+        reader.refresh()
+        # A run may make a version and use it later; each once.
+        links = [link.artifact for link in reader.artifacts() if link.role == role]
+        found = []
+        for name in dict.fromkeys(links):
+            try:
+                found.append(find(self._project.root, name))
+            except NotFoundError:
+                continue
+        return found
+
+    def log_artifact(
+        self, artifact: Artifact, aliases: Sequence[str] | None = None, tags: Any = None
+    ) -> Artifact:
+        """Make an artifact a version that this run made, after its end.
+
+        Args:
+            artifact: it; a draft is logged.
+            aliases: besides ``latest``.
+            tags: labels.
+        """
+        chosen, labels = checked_aliases(aliases), checked_aliases(tags, "tag")
+        if artifact.is_draft():
+            artifact.log_into(
+                self._project.root, self.project, aliases=chosen, tags=labels, run=self.path
+            )
+        link_artifact(self._listed.folder, "logged", artifact, chosen)
+        return artifact
+
+    def use_artifact(self, artifact: Artifact, use_as: str | None = None) -> Artifact:
+        """Say that this run used an artifact, after its end.
+
+        Raises:
+            ArtifactNotLoggedError: it is a draft.
+        """
+        used(artifact, self.path, use_as)
+        link_artifact(self._listed.folder, "used", artifact, [artifact.version], use_as)
+        return artifact
 
     @property
     def system_metrics(self) -> dict[str, Any]:

@@ -42,7 +42,7 @@ LAYERS = [
         *("_run", "_lifecycle", "store", "_metrics", "_past", "_resume", "_lease", "_attach"),
         *("_alert", "_capture", "_code", "_keeping", "_saved"),
     },
-    {"api", "sync"},
+    {"api", "_api_artifacts", "sync"},
     {"sweeps", "importers", "stats"},
     {"_init", "_active", "_start", "_ranks", "server"},
     {"__init__"},  # the public names

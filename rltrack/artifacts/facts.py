@@ -228,6 +228,20 @@ class Facts:
         return _iso(version.updated_ns or version.created_ns)
 
     @property
+    def collection(self) -> Collection:
+        """All versions of its name; for rltrack's own use.
+
+        Raises:
+            ArtifactNotLoggedError: it is not logged.
+        """
+        return self._logged("versions")[0]
+
+    @property
+    def logged_by_path(self) -> str | None:
+        """``project/id`` of the run that logged it; None if none did."""
+        return self._logged("run")[1].run
+
+    @property
     def history_step(self) -> int | None:
         """The step of the run at which it was logged; None if no run logged it."""
         return self._logged("step")[1].step

@@ -15,6 +15,11 @@ def begin(root: Path) -> None:
     _roots[:] = [root]
 
 
+def end() -> None:
+    """No run goes on."""
+    _roots.clear()
+
+
 def root() -> Path:
     """The folder of the run that was begun last, else that of the settings."""
     return _roots[-1] if _roots else Path(resolve().dir or ".").absolute()

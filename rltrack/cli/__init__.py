@@ -8,7 +8,19 @@ import sys
 from collections.abc import Sequence
 
 from rltrack._version import __version__
-from rltrack.cli import compact, history, imports, look, manage, run, serve, sql, stop, transfer
+from rltrack.cli import (
+    artifact,
+    compact,
+    history,
+    imports,
+    look,
+    manage,
+    run,
+    serve,
+    sql,
+    stop,
+    transfer,
+)
 from rltrack.cli.parser import Command, Commands
 from rltrack.errors import Error
 
@@ -57,6 +69,18 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"rltrack {__version__}")
     commands = Commands(parser.add_subparsers(title="commands", metavar="COMMAND", required=True))
-    for part in (run, look, sql, history, manage, stop, serve, compact, transfer, imports):
+    for part in (
+        run,
+        look,
+        sql,
+        history,
+        manage,
+        artifact,
+        stop,
+        serve,
+        compact,
+        transfer,
+        imports,
+    ):
         part.add_to(commands)
     return parser

@@ -54,6 +54,19 @@ def add_to(commands: Commands) -> None:
         metavar="N",
         help="of each metric of a run that has ended, keep only the newest N videos",
     )
+    gc.add_argument(
+        "--keep-checkpoints",
+        type=int,
+        metavar="K",
+        help="of each artifact of type model, keep the best K versions, the latest, and those that "
+        "have an alias",
+    )
+    gc.add_argument(
+        "--best",
+        metavar="KEY[:min]",
+        help="what is best: a key of the versions' metadata, the greatest or the least; by default "
+        "the newest",
+    )
     du = commands.add("du", _du, "show what runs take on the disk", prints_json=True)
     du.add_argument("project", nargs="?", help="only this project")
 
@@ -144,15 +157,20 @@ def _trash(options: argparse.Namespace) -> int:
 
 
 def _gc(options: argparse.Namespace) -> int:
+    from rltrack.artifacts.garbage import Retention
     from rltrack.store.gc import garbage
 
     if options.keep_newest_videos is not None and options.keep_newest_videos < 0:
         raise UsageError("--keep-newest-videos must be 0 or more")
+    if options.best and options.keep_checkpoints is None:
+        raise UsageError("--best says which checkpoints --keep-checkpoints keeps; give both")
+    keep = options.keep_checkpoints
     found = garbage(
         root_of(options),
         options.project,
         trash_older_than_s=_age_s(options.trash_older_than),
         keep_newest_videos=options.keep_newest_videos,
+        checkpoints=None if keep is None else Retention.of(keep, options.best),
     )
     gone = [one for one in found if options.dry_run or one.remove()]
     if options.json:
@@ -169,11 +187,15 @@ def _gc(options: argparse.Namespace) -> int:
 
 
 def _du(options: argparse.Namespace) -> int:
+    from rltrack.artifacts.garbage import artifact_bytes, blob_bytes
     from rltrack.store.sizes import sizes
 
-    found = sizes(root_of(options), options.project)
+    root = root_of(options)
+    found = sizes(root, options.project)
+    artifacts = artifact_bytes(root, options.project)
     if options.json:
-        print_json([{"project": o.project, "id": o.run_id, "bytes": o.kinds} for o in found])
+        runs = [{"project": o.project, "id": o.run_id, "bytes": o.kinds} for o in found]
+        print_json({"runs": runs, "artifacts": artifacts, "blobs_bytes": blob_bytes(root)})
         return 0
     kinds = sorted({kind for one in found for kind in one.kinds})
     rows: list[list[object]] = [
@@ -183,6 +205,11 @@ def _du(options: argparse.Namespace) -> int:
     totals = [sum(one.kinds.get(kind, 0) for one in found) for kind in kinds]
     rows.append(["in all", *map(_mib, totals), _mib(sum(totals))])
     print_table(["RUN", *[kind.upper() for kind in kinds], "TOTAL"], rows)
+    if artifacts:
+        print()
+        rows = [[f"{a['project']}/{a['name']}", a["versions"], _mib(a["bytes"])] for a in artifacts]
+        print_table(["ARTIFACT", "VERSIONS", "SIZE"], rows)
+        print(f"contents of all artifacts, each once: {_mib(blob_bytes(root))}")
     return 0
 
 

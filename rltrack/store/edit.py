@@ -12,12 +12,13 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from rltrack._names import checked_project
 from rltrack.errors import JournalError, StorageError, UsageError
 from rltrack.folder import RunFolder, run_folder
 from rltrack.journal.records import (
+    ArtifactLinked,
     ConfigChanged,
     Json,
     Record,
@@ -26,6 +27,9 @@ from rltrack.journal.records import (
 )
 from rltrack.journal.writer import JournalWriter
 from rltrack.store.run import RunReader
+
+if TYPE_CHECKING:
+    from rltrack.artifacts.artifact import Artifact
 
 #: Facts that may be edited, and what each must be.
 FACTS: Final[dict[str, tuple[type, ...]]] = {
@@ -69,8 +73,42 @@ def edit(
         records.append(ConfigChanged(now, dict(config or {}), list(removed_config)))
     if summary or removed_summary:
         records.append(SummaryChanged(now, dict(summary or {}), list(removed_summary)))
-    if not records:
-        return
+    if records:
+        _append(folder, records, chosen)
+
+
+def link_artifact(
+    folder: RunFolder,
+    role: str,
+    artifact: Artifact,
+    aliases: Sequence[str],
+    use_as: str | None = None,
+) -> None:
+    """Record that a run made or used a version of an artifact.
+
+    Args:
+        folder: of the run.
+        role: ``logged`` or ``used``.
+        artifact: it.
+        aliases: that it got, or under which it was asked for.
+        use_as: what it was used as.
+
+    Raises:
+        StorageError: the run's folder cannot be written.
+    """
+    link = ArtifactLinked(
+        time.time_ns(),
+        role,
+        artifact.qualified_name,
+        artifact.type,
+        artifact.digest,
+        list(aliases),
+        use_as,
+    )
+    _append(folder, [link], {})
+
+
+def _append(folder: RunFolder, records: Sequence[Record], changed: Mapping[str, Any]) -> None:
     try:
         # Not mapped: a mapped segment is a mebibyte, and this is a line.
         writer = JournalWriter(folder.journal, mapped=False, edits=True)
@@ -78,7 +116,7 @@ def edit(
             writer.write(record)
         writer.sync()
         writer.close()
-        _renew_facts(folder, chosen)
+        _renew_facts(folder, changed)
     except OSError as refusal:
         raise StorageError(f"{folder.path} cannot be changed: {refusal}") from refusal
 

@@ -31,7 +31,7 @@ from rltrack.folder import RunFacts, RunFolder, State
 from rltrack.journal.book import RecordBook
 from rltrack.journal.branches import Cuts
 from rltrack.journal.definitions import STEP
-from rltrack.journal.records import MediaStored, Noted
+from rltrack.journal.records import ArtifactLinked, MediaStored, Noted
 from rltrack.store.aggregate import Aggregate
 from rltrack.store.console import ConsoleLine, read_console
 from rltrack.store.content import Content, StreamName, tell_damage
@@ -425,6 +425,11 @@ class RunReader:
         """How the run came to be: command, host, versions, git."""
         with self.lock:
             return self._book.metadata.values()
+
+    def artifacts(self) -> list[ArtifactLinked]:
+        """Versions of artifacts that the run made and used, in that order."""
+        with self.lock:
+            return list(self._book.artifacts)
 
     def notes(self) -> list[Noted]:
         """What the user should see beside the run, oldest first; the traceback of its end, too."""

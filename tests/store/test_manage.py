@@ -283,7 +283,7 @@ def test_the_commands(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("tag", "new name", "x", "--remove", "old") == "p/r: x\n"
     assert run("note", "r", "hello") == "p/r: hello\n"
     assert "JOURNAL" in run("du")
-    assert json.loads(run("du", "p", "--json"))[0]["id"] == "r"
+    assert json.loads(run("du", "p", "--json"))["runs"][0]["id"] == "r"
     assert "p/r is q/r now" in run("mv", "r", "q")
     assert "in the trash" in run("rm", "q/r")
     assert "q/r" in run("trash")
