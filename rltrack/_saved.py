@@ -61,9 +61,9 @@ class SavedFiles:
 
     def _keep(self, source: Path, base: Path | None, policy: Policy) -> str:
         source = source.absolute()
+        if self._folder in source.parents:  # it was written there
+            return str(source)
         target = self._folder / _inside(source, base)
-        if source == target:  # it was written into the run's folder
-            return str(target)
         if policy == "end":
             self._at_end[target] = source
             return str(target)

@@ -365,13 +365,20 @@ def projects_with_artifacts(root: Path) -> list[str]:
 
 def names(root: Path, project: str) -> list[str]:
     """The artifacts of a project that have a version, by name."""
-    found = [name_of_folder(name) for name in _names(_project_folder(root, project))]
-    return sorted(name for name in found if Collection(root, project, name).exists)
+    return [one.name for one in collections(root, project)]
 
 
-def collections(root: Path, project: str) -> list[Collection]:
-    """The artifacts of a project that have a version, by name."""
-    return [Collection(root, project, name) for name in names(root, project)]
+def collections(root: Path, project: str, *, begun: bool = False) -> list[Collection]:
+    """The artifacts of a project that have a version, by name.
+
+    Args:
+        root: the folder of all projects.
+        project: it.
+        begun: also those of which there are only drafts, or versions that were deleted.
+    """
+    names = sorted(name_of_folder(name) for name in _names(_project_folder(root, project)))
+    found = [Collection(root, project, name) for name in names]
+    return [one for one in found if begun or one.exists]
 
 
 def _names(folder: Path) -> list[str]:

@@ -112,7 +112,7 @@ def unreferenced_blobs(
 def _needed(root: Path, blobs: Blobs, without: set[tuple[str, str, int]]) -> set[str]:
     needed: set[str] = set()
     for project in projects_with_artifacts(root):
-        for collection in collections(root, project):
+        for collection in collections(root, project, begun=True):
             for version in collection.versions():
                 if (project, collection.name, version.number) not in without:
                     needed |= _of_manifest(blobs, version.digest, needed)

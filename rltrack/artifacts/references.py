@@ -198,12 +198,8 @@ def _in_bucket(uri: str, name: str | None, max_objects: int) -> Iterator[Entry]:
     store, key = _bucket(uri)
     bucket = urllib.parse.urlsplit(uri).netloc
     try:
-        listed = [about for chunk in store.list(prefix=key or None) for about in chunk]
-        if not any(about["path"] == key for about in listed):
-            listed = [a for a in listed if a["path"].startswith(f"{key.rstrip('/')}/") or not key]
-        else:
-            listed = [about for about in listed if about["path"] == key]
-    except Exception as refusal:
+        listed = _listed(store, key)
+    except Exception as refusal:  # of a kind that only obstore knows
         raise ArtifactError(f"{uri} cannot be listed: {refusal}") from refusal
     if not listed:
         raise ArtifactError(f"{uri}: there is no such object, and none below it")
@@ -216,6 +212,16 @@ def _in_bucket(uri: str, name: str | None, max_objects: int) -> Iterator[Entry]:
         if about.get("version"):
             extra["version"] = about["version"]
         yield Entry(checked_path(path), str(about["e_tag"]).strip('"'), about["size"], extra)
+
+
+def _listed(store: Any, key: str) -> list[Any]:
+    """The object of a key; if there is none, those below it."""
+    if key and not key.endswith("/"):
+        try:
+            return [store.head(key)]
+        except FileNotFoundError:
+            pass
+    return [about for chunk in store.list(prefix=key or None) for about in chunk]
 
 
 def _fetch_object(entry: Entry, uri: str, part: Path) -> None:
