@@ -62,7 +62,7 @@ def hyperparameters(
         "observation_space": _text(model.observation_space),
         "action_space": _text(model.action_space),
     }
-    for name in _constructor_arguments(type(model)):
+    for name in constructor_arguments(type(model)):
         value = getattr(model, name, getattr(model, f"_{name}", _missing))
         if value is not _missing:
             is_schedule = name.endswith(_SCHEDULED) or name == "clip_range_vf"
@@ -100,7 +100,7 @@ def _versions() -> dict[str, Json]:
     return found
 
 
-def _constructor_arguments(algorithm: type) -> Iterator[str]:
+def constructor_arguments(algorithm: type) -> Iterator[str]:
     """Names that a caller may pass: an ``__init__`` with ``**kwargs`` takes its base's as well."""
     for cls in algorithm.__mro__:
         if "__init__" not in vars(cls):
