@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from rltrack.media.image import Image
     from rltrack.media.molecule import Molecule
     from rltrack.media.object3d import Object3D, box3d
+    from rltrack.media.table import Table
     from rltrack.media.text import Markdown, Text
     from rltrack.media.video import Video
 
@@ -81,6 +82,7 @@ __all__ = [
     "Plotly",
     "Run",
     "Settings",
+    "Table",
     "Text",
     "UsageError",
     "Video",
@@ -131,6 +133,7 @@ _LATER = {
     "Object3D": "rltrack.media.object3d",
     "Plotly": "rltrack.media.figures",
     "Text": "rltrack.media.text",
+    "Table": "rltrack.media.table",
     "Video": "rltrack.media.video",
     "box3d": "rltrack.media.object3d",
     "unwatch": "rltrack.hooks.watch",

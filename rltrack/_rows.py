@@ -5,6 +5,7 @@ A value without a form costs only itself: its key is told, and the rest of the r
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from rltrack._values import Unstorable, is_on_device, plain
 from rltrack.folder import RunFolder
 from rltrack.journal.null import Journal
 from rltrack.journal.records import Json, Row, RowFlag
-from rltrack.media.base import Media
+from rltrack.media.base import Logging, Media
 from rltrack.media.direct import as_media, is_direct
 from rltrack.media.groups import group
 
@@ -136,7 +137,8 @@ class RowWriter:
             from rltrack.media.store import MediaStore
 
             self._media = MediaStore(self._folder.media, journal.write, clock=self._clock)
-        return self._media.put(name, step, media)
+        put = functools.partial(self._media.put, name, step)
+        return media.logged(Logging(self._media, name, step, put, self._warn))
 
     def close(self, timeout_s: float) -> None:
         """Wait for rows and files that are being written, `timeout_s` at most."""

@@ -4,10 +4,25 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
 from rltrack.journal.records import Json
+
+
+@dataclass(frozen=True, slots=True)
+class Logging:
+    """Where a media is being logged."""
+
+    run: object
+    """The same for all that is logged in one run by one process."""
+    key: str
+    step: int
+    put: Callable[[Media], dict[str, Json]]
+    """Has a media written, and answers with the reference to it."""
+    warn: Callable[[str, str], None]
+    """Told of a fault, once of each kind."""
 
 
 class Media(abc.ABC):
@@ -33,6 +48,10 @@ class Media(abc.ABC):
             put: has another media written, and answers with the reference to it; a table keeps
                 the references of its cells so.
         """
+
+    def logged(self, to: Logging) -> dict[str, Json]:
+        """What a row says of it. One that may change later, as a table may, has a copy written."""
+        return to.put(self)
 
     @abc.abstractmethod
     def facts(self) -> dict[str, Json]:

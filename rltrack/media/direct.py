@@ -1,11 +1,20 @@
-"""Values of other libraries that `log` takes as they are: a figure, a picture, a model's layers."""
+"""Values of other libraries that `log` takes as they are: a figure, a picture, a frame."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from rltrack.media.base import Media
+
+#: Tables of other libraries, by module.
+_FRAMES: Final = {"pandas": "DataFrame", "polars": "DataFrame", "pyarrow": "Table"}
+
+
+def is_frame(value: Any) -> bool:
+    """Whether `value` is a table of pandas, Polars or PyArrow."""
+    kind = type(value)
+    return kind.__name__ == _FRAMES.get(kind.__module__.partition(".")[0])
 
 
 def as_media(value: Any) -> Media | None:
@@ -30,6 +39,10 @@ def _maker(value: Any) -> Callable[[Any], Media] | None:
     """
     module = type(value).__module__
     library = module.partition(".")[0]
+    if is_frame(value):
+        from rltrack.media.table import Table
+
+        return Table.of_frame
     if library == "PIL":
         if not (hasattr(value, "getbands") and hasattr(value, "tobytes")):
             return None
