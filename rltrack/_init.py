@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 #: Found late and by name, since a hook imports rltrack.
 _HOOKS = {
     "sync_tensorboard": "rltrack.hooks.tensorboard",
-    "monitor_gym": "rltrack.hooks.gymnasium",
+    "monitor_gym": "rltrack.hooks.gym",
 }
 
 Reinit = Literal["default", "return_previous", "finish_previous", "create_new"]
@@ -100,7 +100,8 @@ def init(
         sync_tensorboard: record what this process writes for TensorBoard as well; see
             `rltrack.hooks.tensorboard`.
         tensorboard: the old name of `sync_tensorboard`.
-        monitor_gym: record the videos that gymnasium's `RecordVideo` writes.
+        monitor_gym: record the videos that the recorders of gymnasium and SB3 write; see
+            `rltrack.hooks.gym`.
         entity: accepted for W&B's scripts, like `anonymous`, `force` and `magic`.
         anonymous: see `entity`.
         force: see `entity`.

@@ -62,6 +62,7 @@ FRAMEWORKS = {
     "keras": {"keras"},
     "tensorboard": {"tensorboard", "numpy"},
     "watch": {"torch", "numpy"},
+    "gym": {"gymnasium", "numpy"},
 }
 
 
