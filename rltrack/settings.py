@@ -2,7 +2,8 @@
 
 From high to low: arguments of `init`; `init(settings=)`; `setup(settings=)`; ``RLTRACK_<NAME>`` in
 the environment;
-``WANDB_<NAME>`` for the names that W&B's users set; the settings file
+``WANDB_<NAME>`` for the names that W&B's users set; the folder's settings file, ``rltrack.toml``
+in the current folder or one above it, up to that of the git checkout; the user's settings file
 (``$RLTRACK_CONFIG_DIR/settings.toml``, by default in ``~/.config/rltrack``); the defaults here.
 """
 
@@ -65,6 +66,9 @@ _WANDBS_ONLY: Final = frozenset(
         "email",
     ]
 )
+#: A folder's settings file.
+FOLDER_FILE: Final = "rltrack.toml"
+
 _TRUE: Final = frozenset({"1", "true", "yes", "on"})
 _FALSE: Final = frozenset({"0", "false", "no", "off", ""})
 
@@ -281,7 +285,12 @@ def resolve(
     elif not isinstance(given, Settings):
         given = from_mapping(given, "init(settings=…)")
     chosen = Settings(**arguments).over(given).over(base or Settings())
-    chosen = chosen.over(from_environment(environ)).over(from_file(environ)).over(DEFAULTS)
+    chosen = (
+        chosen.over(from_environment(environ))
+        .over(from_folder())
+        .over(from_file(environ))
+        .over(DEFAULTS)
+    )
     return dataclasses.replace(chosen, save_code=False) if chosen.disable_code else chosen
 
 
@@ -324,7 +333,7 @@ def from_environment(environ: Mapping[str, str]) -> Settings:
         for variable in (f"RLTRACK_{field.name.upper()}", field.metadata["wandb"]):
             text = environ.get(variable or "")
             if text:
-                values[field.name] = _parsed(variable, str(field.type), text)
+                values[field.name] = parsed(variable, str(field.type), text)
                 break
     if "mode" not in values and environ.get("WANDB_DISABLED", "").lower() in _TRUE:
         values["mode"] = "disabled"  # an old word, which other libraries still set
@@ -332,10 +341,39 @@ def from_environment(environ: Mapping[str, str]) -> Settings:
 
 
 def from_file(environ: Mapping[str, str]) -> Settings:
-    """The settings file, if there is one."""
+    """The user's settings file, if there is one."""
+    return _read(user_file(environ))
+
+
+def user_file(environ: Mapping[str, str]) -> Path:
+    """Where the user's settings file is, or would be."""
     # Where nobody has a home (a container with a user of its own), "~" stays and is not found.
     folder = environ.get("RLTRACK_CONFIG_DIR") or os.path.expanduser("~/.config/rltrack")
-    path = Path(folder) / "settings.toml"
+    return Path(folder) / "settings.toml"
+
+
+def from_folder() -> Settings:
+    """The settings file of the current folder, or of one above it, if there is one."""
+    return Settings() if (path := folder_file()) is None else _read(path)
+
+
+def folder_file() -> Path | None:
+    """Where the settings file of the folder is; paths in it begin at the folder that it is in."""
+    try:
+        folder = os.getcwd()
+    except FileNotFoundError:  # somebody removed it
+        return None
+    while True:
+        path = os.path.join(folder, FOLDER_FILE)
+        if os.path.isfile(path):
+            return Path(path)
+        above = os.path.dirname(folder)
+        if above == folder or os.path.exists(os.path.join(folder, ".git")):
+            return None
+        folder = above
+
+
+def _read(path: Path) -> Settings:
     try:
         text = path.read_text(encoding="utf-8")
     except OSError:
@@ -345,13 +383,27 @@ def from_file(environ: Mapping[str, str]) -> Settings:
     import tomllib
 
     try:
-        return from_mapping(tomllib.loads(text), str(path))
+        values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as mistake:
         raise UsageError(f"{path} is not TOML: {mistake}") from None
+    for name in ("dir", "code_dir"):
+        if path.name == FOLDER_FILE and isinstance(values.get(name), str):
+            values[name] = os.path.join(path.parent, os.path.expanduser(values[name]))
+    return from_mapping(values, str(path))
 
 
-def _parsed(variable: str, kind: str, text: str) -> Any:
-    """The value of an environment variable, by the type of the setting."""
+def parsed(variable: str, kind: str, text: str, source: str = "environment") -> Any:
+    """The value of a text, by the type of the setting.
+
+    Args:
+        variable: what the text was given for.
+        kind: the type.
+        text: it.
+        source: where it was given.
+
+    Raises:
+        UsageError: it is no value of that type.
+    """
     try:
         if kind.startswith("bool"):
             if text.lower() not in _TRUE | _FALSE:
@@ -365,7 +417,7 @@ def _parsed(variable: str, kind: str, text: str) -> Any:
             return tuple(tag.strip() for tag in text.split(",") if tag.strip())
     except ValueError:
         name = kind.partition(" ")[0]
-        raise UsageError(f"environment: {variable}={text!r} is no {name}") from None
+        raise UsageError(f"{source}: {variable}={text!r} is no {name}") from None
     return text
 
 

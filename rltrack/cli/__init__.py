@@ -11,31 +11,22 @@ from rltrack._version import __version__
 from rltrack.cli import (
     artifact,
     compact,
+    completion,
+    config,
     history,
     imports,
     look,
     manage,
     run,
     serve,
+    settings,
     sql,
     stop,
     transfer,
 )
+from rltrack.cli.overview import Parser, no_such_command, texts_of
 from rltrack.cli.parser import Command, Commands
 from rltrack.errors import Error
-
-EXAMPLES = """\
-examples:
-  rltrack demo                  train PPO with three seeds and watch it in the browser
-  rltrack run train.py          run a script that says `import wandb`, as it is
-  rltrack ui                    serve the dashboard of ./rltrack-runs
-  rltrack ls                    the projects of this folder
-  rltrack ls cartpole           the runs of a project
-  rltrack show bold-otter-3     one run: config, summary, environment
-  rltrack sql "select * from runs"   ask in SQL: runs, aggregates, points, media
-  rltrack export bold-otter-3 -o run.zip   a whole run, for `rltrack import run.zip` elsewhere
-  rltrack import tensorboard logs   the runs of a TensorBoard log folder
-"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -45,7 +36,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if typed[:1] == ["run"]:
         ours, program = run.split(typed[1:])
         typed = ["run", *ours]
-    options = _parser().parse_args(typed)
+    parser = _parser()
+    completion.answer(parser)
+    if not typed:
+        parser.print_help()
+        return 2
+    if not typed[0].startswith("-") and typed[0] not in (there := texts_of(parser)):
+        print(f"rltrack: {no_such_command(typed[0], there)}", file=sys.stderr)
+        return 2
+    options = parser.parse_args(typed)
     options.program = program
     command: Command = options.command
     try:
@@ -61,17 +60,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="rltrack",
         description="Experiment tracking for reinforcement learning, on your own disk.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"rltrack {__version__}")
-    commands = Commands(parser.add_subparsers(title="commands", metavar="COMMAND", required=True))
+    commands = Commands(
+        parser.add_subparsers(
+            metavar="COMMAND", required=True, parser_class=argparse.ArgumentParser
+        )
+    )
     for part in (
         run,
         look,
+        config,
         sql,
         history,
         manage,
@@ -81,6 +83,8 @@ def _parser() -> argparse.ArgumentParser:
         compact,
         transfer,
         imports,
+        settings,
+        completion,
     ):
         part.add_to(commands)
     return parser
