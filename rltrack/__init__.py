@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from rltrack.media.table import Table
     from rltrack.media.text import Markdown, Text
     from rltrack.media.video import Video
+    from rltrack.sweeps.calls import agent, sweep
 
     run: Run | None
     config: Config
@@ -87,6 +88,7 @@ __all__ = [
     "UsageError",
     "Video",
     "__version__",
+    "agent",
     "alert",
     "box3d",
     "config",
@@ -107,6 +109,7 @@ __all__ = [
     "save",
     "setup",
     "summary",
+    "sweep",
     "teardown",
     "unwatch",
     "upsert_artifact",
@@ -136,6 +139,8 @@ _LATER = {
     "Table": "rltrack.media.table",
     "Video": "rltrack.media.video",
     "box3d": "rltrack.media.object3d",
+    "agent": "rltrack.sweeps.calls",
+    "sweep": "rltrack.sweeps.calls",
     "unwatch": "rltrack.hooks.watch",
     "watch": "rltrack.hooks.watch",
 }

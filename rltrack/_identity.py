@@ -89,6 +89,11 @@ class Identity:
         return self._facts.job_type
 
     @property
+    def sweep_id(self) -> str | None:
+        """The sweep that the run is a trial of."""
+        return self._facts.sweep
+
+    @property
     def state(self) -> State:
         """``running``, and after `finish` what it came to."""
         return self._facts.state

@@ -14,6 +14,7 @@ from rltrack._config import as_mapping
 from rltrack._ranks import silent_rank
 from rltrack._run import Run
 from rltrack._terminal import say
+from rltrack._trial import trial_of
 from rltrack._values import config_value
 from rltrack.capture.exit import in_notebook
 from rltrack.errors import UsageError
@@ -152,6 +153,14 @@ def init(
     values = _config_values(config, chosen, config_include_keys, config_exclude_keys)
     what_then = _checked_reinit(reinit, chosen)
     previous = current()
+    trial = trial_of(chosen)
+    if trial is not None:
+        if previous is not None and previous not in trial.runs:
+            previous = None  # of the program that runs the agent, and no trial's
+        dropped = trial.dropped(project, id, entity)
+        if dropped and not (chosen.silent or chosen.quiet):
+            say(f"in a sweep, {' and '.join(dropped)} of init() is the sweep's and is ignored")
+        chosen = trial.settings(chosen)
     if what_then == "finish_previous":
         _active.finish_all()
     # A run that records nothing is never returned for one that does, nor the other way.
@@ -176,6 +185,10 @@ def init(
 
     notebook = in_notebook()
     run = start(chosen, current_folder(), allow_val_change=bool(allow_val_change) or notebook)
+    if trial is not None:  # first, so that it is never anything else
+        run.config.update_locked(trial.config(values))
+        values = {key: value for key, value in values.items() if key not in trial.parameters}
+        trial.runs.append(run)
     run.config.update(values, allow_val_change=True if run.resumed else None)
     if not run.disabled:
         from rltrack import _capture  # who only reads needs none

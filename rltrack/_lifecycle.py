@@ -113,6 +113,11 @@ class Lifecycle(Identity):
         if not self._finished:
             self._journal.write(RunChanged(self._clock(), {"metadata": dict(metadata)}))
 
+    @property
+    def stop_asked(self) -> bool:
+        """Whether somebody asked the run to stop."""
+        return self._stop_asked
+
     # -- warnings --------------------------------------------------------------------------
 
     def warn(self, kind: str, message: str) -> None:
@@ -317,14 +322,17 @@ class Lifecycle(Identity):
     def _look(self) -> None:
         """See whether somebody asked the run to stop, by `rltrack stop`."""
         self._each_second()
-        if self._folder is None or not self._owner or not self._folder.take_stop_request():
-            return
+        if self._folder is not None and self._owner and (by := self._folder.take_stop_request()):
+            self.expect_stop(by)
+            # What Ctrl-C does: the main thread gets a KeyboardInterrupt, out of a sleep, too.
+            interrupt_main_thread()
+
+    def expect_stop(self, by: str) -> None:
+        """Say that the program is about to be interrupted: the run was not left by a mistake."""
         self._stop_asked = True
-        self.note("info", "stopped by `rltrack stop`")
+        self.note("info", f"stopped by {by}")
         if not self._settings.silent:
-            say(f"{self.name} was asked to stop, by `rltrack stop`")
-        # What Ctrl-C does: the main thread gets a KeyboardInterrupt, out of a sleep, too.
-        interrupt_main_thread()
+            say(f"{self.name} was asked to stop, by {by}")
 
 
 def _nothing() -> None:

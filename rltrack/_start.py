@@ -294,6 +294,7 @@ class _Starter:
             job_type=settings.job_type,
             notes=settings.notes,
             tags=list(settings.tags or ()),
+            sweep=settings.sweep_id,
         )
 
     def _facts_of_past(self, folder: RunFolder, past: Past) -> RunFacts:

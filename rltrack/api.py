@@ -318,6 +318,11 @@ class Run:
         self._edit(facts={"job_type": job_type})
 
     @property
+    def sweep_id(self) -> str | None:
+        """The sweep that the run is a trial of."""
+        return self._digest().sweep
+
+    @property
     def tags(self) -> tuple[str, ...]:
         """Labels of the run."""
         return self._digest().tags

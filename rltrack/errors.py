@@ -14,6 +14,7 @@ Error:
     │   ├── DamageError             bytes that were a journal once
     │   └── SegmentError            derived columns that cannot be read: they are made again
     ├── MediaError              a value that cannot be stored as media
+    ├── SweepError              trials that fail one after the other, or a search that cannot go on
     ├── QueryError              SQL that cannot be run, or took more than it may
     ├── ArtifactError           an artifact that cannot be kept, or is damaged
     │   ├── ArtifactFinalizedError  files of a version that was logged do not change
@@ -81,6 +82,10 @@ class SegmentError(JournalError):
 
 class MediaError(Error, ValueError):
     """A value that cannot be stored as an image, a video, and so on."""
+
+
+class SweepError(Error):
+    """An agent cannot go on: its trials fail one after the other, or their parameters run out."""
 
 
 class QueryError(Error):

@@ -51,6 +51,8 @@ class RunFacts:
     lost_rows: int = 0
     preempting: bool = False
     """The machine is about to be taken away."""
+    sweep: str | None = None
+    """The sweep that the run is a trial of."""
     format: int = RUN_FORMAT
 
 
@@ -117,21 +119,27 @@ class RunFolder:
         except (ValueError, TypeError, AttributeError) as cause:
             raise JournalError(f"{self.run_json} cannot be read: {cause}") from cause
 
-    def ask_to_stop(self) -> None:
+    def ask_to_stop(self, by: str = "`rltrack stop`") -> None:
         """Ask the run's process to end; it looks every second.
+
+        Args:
+            by: who asks.
 
         Raises:
             OSError: the folder cannot be written.
         """
-        (self.path / _STOP).touch()
+        part = self.path / f".{_STOP}.{os.getpid()}.{threading.get_ident()}"
+        part.write_text(by, encoding="utf-8")
+        os.replace(part, self.path / _STOP)
 
-    def take_stop_request(self) -> bool:
-        """Whether the run was asked to stop; the request is taken away."""
+    def take_stop_request(self) -> str | None:
+        """Who asked the run to stop, if somebody did; the request is taken away."""
         try:
+            by = (self.path / _STOP).read_text(encoding="utf-8", errors="replace")
             (self.path / _STOP).unlink()
         except OSError:
-            return False
-        return True
+            return None
+        return by or "`rltrack stop`"
 
     def beat(self) -> None:
         """Say that the run is alive.

@@ -102,6 +102,14 @@ class Settings:
         wandb="WANDB_PROJECT",
     )
     run_id: str | None = _setting(None, "id of the run that is started next", wandb="WANDB_RUN_ID")
+    sweep_id: str | None = _setting(
+        None, "sweep that the run is a trial of; an agent sets it", wandb="WANDB_SWEEP_ID"
+    )
+    sweep_param_path: str | None = _setting(
+        None,
+        "file of the parameters that a sweep chose for the run; an agent sets it",
+        wandb="WANDB_SWEEP_PARAM_PATH",
+    )
     name: str | None = _setting(None, "display name of the run", wandb="WANDB_NAME")
     group: str | None = _setting(None, "group of the run", wandb="WANDB_RUN_GROUP")
     job_type: str | None = _setting(None, "job type of the run", wandb="WANDB_JOB_TYPE")

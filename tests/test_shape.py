@@ -37,6 +37,7 @@ LAYERS = [
         "_rows",
         "_device",
         "_display",
+        "_trial",
     },
     {
         *("_run", "_lifecycle", "store", "_metrics", "_past", "_resume", "_lease", "_attach"),

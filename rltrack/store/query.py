@@ -64,6 +64,7 @@ _FIELDS: Final[dict[str, Callable[[RunDigest], Sequence[Any]]]] = {
     "group": lambda run: _given(run.group),
     "job_type": lambda run: _given(run.job_type),
     "jobType": lambda run: _given(run.job_type),
+    "sweep": lambda run: _given(run.sweep),
     "host": lambda run: [run.host],
     "notes": lambda run: _given(run.notes),
     "created_at": lambda run: [run.created_at],

@@ -80,6 +80,8 @@ class RunDigest:
     """What each numeric key of the history amounts to; sorted by key."""
     axes: Mapping[str, str]
     """The default x axis of each numeric key of which it is not the step."""
+    sweep: str | None = None
+    """The sweep that the run is a trial of."""
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -365,6 +367,7 @@ class RunReader:
                 for key in aggregates
                 if (axis := self._book.definitions.axis(key)) != STEP
             },
+            sweep=_text(facts.get("sweep")),
         )
 
     def _summed_up(self, content: Content) -> dict[str, Any]:

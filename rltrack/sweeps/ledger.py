@@ -1,0 +1,514 @@
+"""What agents know of a sweep, and how they agree without a server and without a lock.
+
+Each agent appends to a log of its own and reads those of the others, so no two processes ever
+write to one file, and reading costs what is new. Who runs a trial is decided by a file: only one
+process can make ``claims/<trial>.<n>``, also on NFS.
+
+    1. An agent that wants work makes the claim of the next number. If that is there, another was
+       faster, and it tries the one behind.
+    2. Having the claim, it alone chooses the parameters, writes the trial into its log, and runs
+       it. Numbers have no holes: a grid's point is a number, so none is repeated or left out.
+    3. If it dies, the others see so: its process is gone, or on another host its heartbeat, the
+       mtime of its log, is old. One of them makes the claim of the next ``n`` and goes on with
+       the same parameters and the same run. A claim whose agent died before it wrote the trial
+       down (between 1 and 2) is found as a hole in the numbers.
+    4. An agent that was only thought dead sees that its trial has a later claim, and lets go. What
+       it still writes of it is not counted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from rltrack._names import new_run_id
+from rltrack.journal.process import is_alive, this_process
+from rltrack.sweeps.folder import SweepFolder
+from rltrack.sweeps.schema import Retry
+
+SweepState = Literal["RUNNING", "PAUSED", "FINISHED", "CANCELED"]
+TrialState = Literal["running", "finished", "failed", "stopped", "lost"]
+
+#: As for runs: the heartbeat comes every 5 s, and network file systems show it late.
+HEARTBEAT_TIMEOUT_S: Final = 60.0
+_LOOK_AT_AGENTS_S: Final = 0.5
+
+
+@dataclass(slots=True)
+class Trial:
+    """One point of a sweep, as far as it got.
+
+    Attributes:
+        number: from 0.
+        attempt: how often it was begun, from 1.
+        parameters: nested, as its run's config has them.
+        run_id: of the run that belongs to the attempt.
+        agent: who runs it.
+        state: `lost` is one whose agent died or gave it back, and that is begun again.
+        values: what it amounts to, one a metric of the sweep.
+        curve: iteration and value, at the iterations at which trials are compared.
+        stop_reason: why somebody asked it to stop.
+        extra: what the method wants to remember of it.
+    """
+
+    number: int
+    attempt: int
+    parameters: dict[str, Any]
+    run_id: str
+    agent: str
+    started_ns: int
+    state: TrialState = "running"
+    values: list[float] | None = None
+    ended_ns: int | None = None
+    reason: str | None = None
+    curve: dict[int, float] = field(default_factory=dict)
+    stop_reason: str | None = None
+    failures: int = 0
+    losses: int = 0
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Log:
+    """The log of one agent, as far as it was read."""
+
+    path: Path
+    offset: int = 0
+    rest: bytes = b""
+    host: str = ""
+    pid: int = 0
+    process: str = ""
+    closed: bool = False
+    running: set[int] = field(default_factory=set)
+
+
+class Ledger:
+    """The trials of a sweep, followed by one process.
+
+    Methods may be called from any thread.
+
+    Args:
+        folder: of the sweep.
+        retry: how often a trial is begun again.
+        now: seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        folder: SweepFolder,
+        retry: Retry | None = None,
+        *,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self.folder = folder
+        self.retry = retry or Retry()
+        self.trials: dict[int, Trial] = {}
+        self.state: SweepState = "RUNNING"
+        self.state_reason: str | None = None
+        self.changed: list[int] = []
+        """Numbers of trials that changed, in order, for whoever follows them; grows for ever."""
+        self.lock = threading.RLock()
+        self._now = now
+        self._state_stamp = (0, "")
+        self._logs: dict[str, _Log] = {}
+        self._again: dict[int, None] = {}  # ended, and to be begun again
+        self._unwritten: set[int] = set()  # claimed by somebody, and not yet in a log
+        self._next = 0  # all numbers below are claimed
+        self._looked_at = float("-inf")
+        self._own: int | None = None
+        self.name = ""
+
+    # -- writing ---------------------------------------------------------------------------
+
+    def join(self) -> None:
+        """Begin a log: from now on this is an agent.
+
+        Raises:
+            OSError: the folder cannot be written.
+        """
+        host, pid, process = this_process()
+        self.name = f"{host}-{pid}-{new_run_id()}".replace("/", "_")
+        path = self.folder.logs / f"{self.name}.jsonl"
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND
+        self._own = os.open(path, flags, 0o644)
+        self._write({"t": "agent", "host": host, "pid": pid, "process": process})
+
+    def leave(self, reason: str | None = None) -> None:
+        """End the log; what still runs is given back."""
+        with self.lock:
+            if self._own is None:
+                return
+            with contextlib.suppress(OSError):
+                self._write({"t": "bye", "reason": reason})
+            os.close(self._own)
+            self._own = None
+
+    def beat(self) -> None:
+        """Say that this agent lives."""
+        with contextlib.suppress(OSError):
+            os.utime(self.folder.logs / f"{self.name}.jsonl")
+
+    def _write(self, line: Mapping[str, Any]) -> None:
+        stamped = {**line, "at": time.time_ns()}
+        text = json.dumps(stamped, separators=(",", ":"), ensure_ascii=False) + "\n"
+        with self.lock:
+            if self._own is None:  # somebody who only controls a sweep has a log of one line
+                self.join()
+            assert self._own is not None
+            os.write(self._own, text.encode())
+
+    def set_state(self, state: SweepState, reason: str | None = None) -> None:
+        """Change the state of the sweep, for all agents."""
+        with self.lock:
+            self.poll()
+            count = self._state_stamp[0] + 1
+            self._write({"t": "sweep", "state": state, "count": count, "reason": reason})
+            self.poll()
+
+    def ask_to_stop(self, number: int, reason: str) -> None:
+        """Ask the agent of a trial to stop it."""
+        self._write({"t": "stop", "n": number, "reason": reason})
+        self.poll()
+
+    def end(
+        self,
+        trial: Trial,
+        state: TrialState,
+        values: list[float] | None = None,
+        reason: str | None = None,
+        *,
+        counts: bool = True,
+    ) -> None:
+        """Write how an attempt at a trial ended.
+
+        Args:
+            trial: as it was claimed.
+            state: how.
+            values: what it amounts to.
+            reason: why, in words.
+            counts: whether it counts among the times that a trial may be lost.
+        """
+        line: dict[str, Any] = {"t": "end", "n": trial.number, "k": trial.attempt, "state": state}
+        line |= {"values": values, "reason": reason}
+        if not counts:
+            line["counts"] = False
+        self._write(line)
+        self.poll()
+
+    def note_curve(self, trial: Trial, points: Mapping[int, float]) -> None:
+        """Tell the others what a trial was worth at some iterations."""
+        if points:
+            self._write(
+                {
+                    "t": "curve",
+                    "n": trial.number,
+                    "k": trial.attempt,
+                    "points": list(points.items()),
+                }
+            )
+            self.poll()
+
+    # -- claiming --------------------------------------------------------------------------
+
+    def claim(
+        self,
+        choose: Callable[[int], tuple[dict[str, Any], dict[str, Any]]],
+        most: int | None = None,
+    ) -> Trial | None:
+        """A trial to run; None if there is none now.
+
+        Args:
+            choose: parameters of a new number, and what else to remember of it.
+            most: how many trials there may be; None has no end.
+        """
+        with self.lock:
+            self.poll()
+            if self.state != "RUNNING":
+                return None
+            return self._claim_again(choose) or self._claim_new(choose, most)
+
+    def _claim_again(
+        self, choose: Callable[[int], tuple[dict[str, Any], dict[str, Any]]]
+    ) -> Trial | None:
+        self._look_at_agents()
+        for number in list(self._again):
+            before = self.trials[number]
+            attempt = self._last_claim(number)
+            if attempt > before.attempt and self._claimant_lives(number, attempt):
+                continue  # it will write so
+            if self._take(number, attempt + 1):
+                run_id = new_run_id() if before.state == "failed" else before.run_id
+                return self._begin(number, attempt + 1, run_id, before.parameters, before.extra)
+        for number in sorted(self._unwritten):
+            attempt = self._last_claim(number)
+            if self._claimant_lives(number, attempt):
+                continue
+            if attempt > self.retry.lost:
+                self._give_up(number, attempt)
+            elif self._take(number, attempt + 1):
+                return self._begin(number, attempt + 1, new_run_id(), *choose(number))
+        return None
+
+    def _claim_new(
+        self, choose: Callable[[int], tuple[dict[str, Any], dict[str, Any]]], most: int | None
+    ) -> Trial | None:
+        while most is None or self._next < most:
+            number = self._next
+            taken = self._take(number, 1)
+            self._next = number + 1
+            if taken:
+                return self._begin(number, 1, new_run_id(), *choose(number))
+            if number not in self.trials:
+                self._unwritten.add(number)
+        return None
+
+    def _take(self, number: int, attempt: int) -> bool:
+        """Become the one who runs a trial; False if another did."""
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+        try:
+            claim = os.open(self.folder.claims / f"{number}.{attempt}", flags, 0o644)
+        except FileExistsError:
+            return False
+        try:
+            os.write(claim, self.name.encode())
+        finally:
+            os.close(claim)
+        return True
+
+    def _begin(
+        self,
+        number: int,
+        attempt: int,
+        run_id: str,
+        parameters: dict[str, Any],
+        extra: dict[str, Any],
+    ) -> Trial:
+        line: dict[str, Any] = {"t": "trial", "n": number, "k": attempt, "run": run_id}
+        line |= {"parameters": parameters}
+        if extra:
+            line["extra"] = extra
+        self._write(line)
+        self.poll()
+        return self.trials[number]
+
+    def is_open(self, most: int | None) -> bool:
+        """Whether there may still be work: now, or once somebody has died or failed."""
+        with self.lock:
+            if self.state == "PAUSED":
+                return True
+            if self.state != "RUNNING":
+                return False
+            running = any(log.running for log in self._logs.values())
+            return bool(self._again or self._unwritten or running) or self._next < (
+                most if most is not None else self._next + 1
+            )
+
+    def is_queued(self, number: int) -> bool:
+        """Whether a trial that ended is to be begun again."""
+        return number in self._again
+
+    def is_mine(self, trial: Trial) -> bool:
+        """Whether nobody has taken the trial over."""
+        with self.lock:
+            now = self.trials[trial.number]
+            return now.agent == self.name and now.attempt == trial.attempt
+
+    # -- the dead --------------------------------------------------------------------------
+
+    def _look_at_agents(self) -> None:
+        """Find trials whose agent died."""
+        now = time.monotonic()
+        if now - self._looked_at < _LOOK_AT_AGENTS_S:
+            return
+        self._looked_at = now
+        for name, log in self._logs.items():
+            if name == self.name or not log.running or self._lives(log):
+                continue
+            for number in list(log.running):
+                trial = self.trials[number]
+                told = f"its agent {name} died"
+                self._finish(trial, log, "lost", None, told, self._now_ns())
+                if number not in self._again:
+                    self.end(trial, "failed", None, f"{told}, as {trial.losses - 1} before it")
+
+    def _lives(self, log: _Log) -> bool:
+        if log.closed:
+            return False
+        alive = is_alive(log.host, log.pid, log.process) if log.host else None
+        return self._beats(log.path) if alive is None else alive
+
+    def _beats(self, path: Path) -> bool:
+        try:
+            return self._now() - path.stat().st_mtime <= HEARTBEAT_TIMEOUT_S
+        except OSError:
+            return False
+
+    def _last_claim(self, number: int) -> int:
+        attempt = 1
+        while (self.folder.claims / f"{number}.{attempt + 1}").exists():
+            attempt += 1
+        return attempt
+
+    def _claimant_lives(self, number: int, attempt: int) -> bool:
+        path = self.folder.claims / f"{number}.{attempt}"
+        try:
+            name = path.read_text(encoding="utf-8")
+        except OSError:
+            return False
+        if name == self.name:  # of a thread of this agent: it is choosing
+            return True
+        log = self._logs.get(name)
+        return self._beats(path) if log is None else self._lives(log)
+
+    def _give_up(self, number: int, attempt: int) -> None:
+        self._begin(number, attempt, new_run_id(), {}, {})
+        told = f"{attempt} agents died before they could begin it"
+        self.end(self.trials[number], "failed", None, told)
+
+    # -- reading ---------------------------------------------------------------------------
+
+    def poll(self) -> None:
+        """Read what is new."""
+        with self.lock:
+            try:
+                with os.scandir(self.folder.logs) as entries:
+                    found = sorted((entry.name, entry.path) for entry in entries)
+            except OSError:
+                return
+            for name, path in found:
+                if name.endswith(".jsonl"):
+                    name = name.removesuffix(".jsonl")
+                    log = self._logs.get(name)
+                    if log is None:
+                        log = self._logs[name] = _Log(Path(path))
+                    self._read(name, log)
+
+    def _read(self, name: str, log: _Log) -> None:
+        if log.closed:
+            return
+        # Opened anew each time: on NFS that is when what others wrote is seen.
+        try:
+            with open(log.path, "rb") as file:
+                file.seek(log.offset)
+                new = file.read()
+        except OSError:
+            return
+        if not new:
+            return
+        log.offset += len(new)
+        *lines, log.rest = (log.rest + new).split(b"\n")
+        for line in lines:
+            try:
+                content = json.loads(line)
+            except ValueError:  # the machine lost power in the middle of a line
+                continue
+            self._apply(name, log, content)
+
+    def _apply(self, name: str, log: _Log, line: dict[str, Any]) -> None:
+        kind = line.get("t")
+        if kind == "agent":
+            log.host, log.pid, log.process = line["host"], line["pid"], line["process"]
+        elif kind == "trial":
+            self._apply_trial(name, log, line)
+        elif kind == "end":
+            trial = self.trials.get(line["n"])
+            if trial is not None and trial.attempt == line["k"]:
+                counts = line.get("counts", True)
+                self._finish(
+                    trial,
+                    self._logs.get(trial.agent),
+                    line["state"],
+                    line["values"],
+                    line["reason"],
+                    line["at"],
+                    counts=counts,
+                )
+        elif kind == "curve":
+            trial = self.trials.get(line["n"])
+            if trial is not None and trial.attempt == line["k"]:
+                trial.curve.update({int(at): value for at, value in line["points"]})
+                self.changed.append(trial.number)
+        elif kind == "stop":
+            trial = self.trials.get(line["n"])
+            if trial is not None and trial.state == "running":
+                trial.stop_reason = line["reason"] or "somebody stopped it"
+        elif kind == "sweep":
+            stamp = (int(line["count"]), f"{line['at']} {name}")
+            if stamp > self._state_stamp:
+                self._state_stamp = stamp
+                self.state, self.state_reason = line["state"], line["reason"]
+        elif kind == "bye":
+            log.closed = True
+            self._looked_at = float("-inf")
+
+    def _apply_trial(self, name: str, log: _Log, line: dict[str, Any]) -> None:
+        number, attempt = line["n"], line["k"]
+        before = self.trials.get(number)
+        if before is not None and before.attempt >= attempt:
+            return  # another's log was read first, and has a later attempt
+        trial = Trial(
+            number,
+            attempt,
+            line["parameters"],
+            line["run"],
+            name,
+            line["at"],
+            extra=line.get("extra", {}),
+        )
+        if before is not None:
+            trial.failures, trial.losses = before.failures, before.losses
+            if before.state == "running":  # its agent did not live to say so
+                trial.losses += 1
+            if (owner := self._logs.get(before.agent)) is not None:
+                owner.running.discard(number)
+            if before.run_id == trial.run_id:
+                trial.curve = before.curve
+        self.trials[number] = trial
+        log.running.add(number)
+        self._again.pop(number, None)
+        self._unwritten.discard(number)
+        for hole in range(self._next, number):
+            if hole not in self.trials:
+                self._unwritten.add(hole)
+        self._next = max(self._next, number + 1)
+        self.changed.append(number)
+
+    def _finish(
+        self,
+        trial: Trial,
+        log: _Log | None,
+        state: TrialState,
+        values: list[float] | None,
+        reason: str | None,
+        at_ns: int,
+        *,
+        counts: bool = True,
+    ) -> None:
+        trial.state, trial.values, trial.reason, trial.ended_ns = state, values, reason, at_ns
+        if log is not None:
+            log.running.discard(trial.number)
+        self._again.pop(trial.number, None)
+        if state == "failed":
+            trial.failures += 1
+            if trial.failures <= self.retry.failed and trial.losses <= self.retry.lost:
+                self._again[trial.number] = None
+        elif state == "lost":
+            trial.losses += counts
+            if trial.losses <= self.retry.lost:
+                self._again[trial.number] = None
+        self.changed.append(trial.number)
+
+    def _now_ns(self) -> int:
+        return int(self._now() * 1e9)
+
+    def ordered(self) -> Iterable[Trial]:
+        """The trials by number."""
+        with self.lock:
+            return [self.trials[number] for number in sorted(self.trials)]
