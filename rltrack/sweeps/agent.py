@@ -6,6 +6,7 @@ How a trial is run is another's affair (`Runner`): a function in this process, o
 from __future__ import annotations
 
 import os
+import shutil
 import threading
 import time
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from typing import Any, Final, Protocol
 
 from rltrack._terminal import say
 from rltrack.errors import SweepError
+from rltrack.folder import run_folder
 from rltrack.sweeps.folder import SweepFolder
 from rltrack.sweeps.ledger import Ledger, Trial, TrialState
 from rltrack.sweeps.methods import search_of
@@ -161,8 +163,12 @@ class Agent:
         def watch(stop: Callable[[str], None]) -> Watch:
             return Watch(self.ledger, trial, judge, stop)
 
+        run = run_folder(self.ledger.folder.root, self.facts.project, trial.run_id)
+        if trial.attempt > 1 and not run.run_json.exists():
+            # Its agent died between making the folder and saying what the run is.
+            shutil.rmtree(run.path, ignore_errors=True)
         try:
-            outcome = self._runner.run(trial, trial.losses > 0 or trial.attempt > 1, watch)
+            outcome = self._runner.run(trial, run.run_json.exists(), watch)
         except BaseException as fault:
             self.ledger.end(trial, "lost", None, f"its agent ended: {fault!r}", counts=False)
             raise
