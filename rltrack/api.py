@@ -17,6 +17,7 @@ import fnmatch
 import hashlib
 import mimetypes
 import shutil
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
@@ -31,6 +32,7 @@ from rltrack.extras import require
 from rltrack.folder import State
 from rltrack.journal.definitions import ROW_AXES, STEP
 from rltrack.settings import resolve
+from rltrack.store.console import ConsoleLine
 from rltrack.store.edit import link_artifact
 from rltrack.store.history import Table, TableColumn, pages, spread, table
 from rltrack.store.project import Catalog, ListedRun, Project
@@ -544,6 +546,28 @@ class Run:
                 if len(row):
                     found[key] = float(values[-1])
         return found
+
+    # -- what it printed -------------------------------------------------------------------
+
+    def console_logs(
+        self, *, last: int | None = None, stream: str | None = None, per_page: int = 1000
+    ) -> Iterator[ConsoleLine]:
+        """What the run printed, as a terminal shows it, oldest line first; read anew at each call.
+
+        Args:
+            last: only so many lines, the newest.
+            stream: only those of ``stdout``, or of ``stderr``.
+            per_page: accepted for W&B's scripts; a folder has no pages.
+
+        Raises:
+            UsageError: there is no such stream.
+        """
+        if stream not in (None, "stdout", "stderr"):
+            raise UsageError(f"stream={stream!r}: there are stdout and stderr")
+        lines = iter(self._reader.console(last=None if stream else last))
+        if stream is not None:
+            lines = (line for line in lines if line.stream == stream)
+        return lines if last is None else iter(deque(lines, maxlen=max(0, last)))
 
     # -- rows ------------------------------------------------------------------------------
 

@@ -1,10 +1,10 @@
 """The console of a run: what stdout and stderr show, as lines in the journal and a file.
 
-    overheard ──► deque ──► thread, once a second ──► Transcript ──► ConsoleLogged, in the journal
-    (streams.py or redirect.py)                                └──► files/output.log
+    overheard ──► deque ──► thread, each 0.2 s ──► Transcript ──► ConsoleLogged, in the journal
+    (streams.py or redirect.py)                             └──► files/output.log
 
 Who prints appends to a deque and goes on. The thread makes lines of it, so the death of the
-process costs what it printed in its last second. `files/output.log` gets a line when it can no
+process costs what it printed in its last 0.2 seconds. `files/output.log` gets a line when it can no
 more change, and the last ones when the run ends.
 
     wrap      `sys.stdout` and `sys.stderr` are overheard; what sub-processes and C libraries write
@@ -32,11 +32,13 @@ from rltrack.journal.records import ConsoleLogged
 if TYPE_CHECKING:
     from rltrack.capture.redirect import Redirect
 
-INTERVAL_S: Final = 1.0
+INTERVAL_S: Final = 0.2
 #: How often lines are recorded again that only changed, as a progress bar does.
 REWRITE_INTERVAL_S: Final = 5.0
 CHARACTERS_PER_S: Final = 1 << 20
 BURST_CHARACTERS: Final = 8 << 20
+#: A line takes as long as so many characters.
+LINE_COST: Final = 50
 #: A run that prints more fills a disk with it.
 MOST_CHARACTERS: Final = 1 << 30
 #: How long a thread that is in the middle of a batch is waited for.
@@ -76,6 +78,7 @@ class Console:
         self._transcript = Transcript()
         self._recorded = 0
         self._recorded_at = 0.0
+        self._fed_at = time.monotonic()
         self._batch = threading.Lock()
         self._failed = False
         self._pid = os.getpid()
@@ -89,16 +92,28 @@ class Console:
         self._thread.start()
 
     def _start_redirect(self) -> None:
-        from rltrack.capture import redirect
-
         try:
+            from rltrack.capture import redirect  # there are no terminals on Windows
+
             if not redirect.is_possible():
                 raise OSError("this system cannot do that")
-            self._redirect = redirect.Redirect(self._hear, self._leave_out)
-        except OSError as refusal:
+            self._redirect = redirect.Redirect(self._hear, self._leave_out, self._lose_redirect)
+        except (OSError, ImportError) as refusal:
             self._trouble(
                 f"console='redirect' is not possible here ({refusal}); what Python prints is "
                 "recorded, and what sub-processes print is not"
+            )
+
+    def _lose_redirect(self) -> None:
+        with self._batch:
+            if self._redirect is not None:
+                self._redirect.collect()
+                self._redirect = None
+        if not self._stopped.is_set():
+            listen(self._hear)
+            self._trouble(
+                "the process that recorded the console is gone; what Python prints is recorded "
+                "from now on, and what sub-processes print is not"
             )
 
     def _is_not_covered(self, stream: TextIO) -> bool:
@@ -108,11 +123,13 @@ class Console:
 
     def _hear(self, stream: str, text: str) -> None:
         allowed = self._allowed
-        if len(text) > allowed:
-            self._left_out += len(text) - allowed
-            text = text[:allowed]
+        cost = len(text) + LINE_COST * text.count("\n")
+        if cost > allowed:
+            kept = len(text) * allowed // cost
+            self._left_out += len(text) - kept
+            text, cost = text[:kept], allowed
+        self._allowed = allowed - cost
         if text:
-            self._allowed = allowed - len(text)
             self._waiting.append((stream, text))
 
     def _leave_out(self, count: int) -> None:
@@ -129,7 +146,7 @@ class Console:
         with self._batch:
             if self._failed:
                 self._waiting.clear()
-                self._allowed = CHARACTERS_PER_S
+                self._allowed = BURST_CHARACTERS
                 return
             try:
                 if self._redirect is not None and not last:
@@ -152,7 +169,9 @@ class Console:
             pieces.append(text)
         if pieces:
             transcript.feed(current, "".join(pieces))
-        self._allowed = min(BURST_CHARACTERS, max(0, self._allowed) + CHARACTERS_PER_S)
+        now = time.monotonic()
+        more = int((now - self._fed_at) * CHARACTERS_PER_S)
+        self._allowed, self._fed_at = min(BURST_CHARACTERS, max(0, self._allowed) + more), now
         left_out, self._left_out = self._left_out, 0
         if left_out:
             transcript.feed(
@@ -191,8 +210,8 @@ class Console:
         if os.getpid() != self._pid:
             return
         self._stopped.set()
-        if self._redirect is not None:
-            with self._batch:
+        with self._batch:
+            if self._redirect is not None:
                 self._redirect.stop()
         if self._thread is not threading.current_thread():
             self._thread.join(_STOP_S)

@@ -3,7 +3,8 @@
 It runs as a script, with the standard library alone, and does what `tee` does: what comes in on a
 channel goes out to where the channel led before, and a copy goes to the program itself.
 
-It is a process and no thread, since a thread would need Python's lock to read: a C library that
+It is nobody's child: a program that waits for all its children must not wait for it. It is a
+process and no thread, since a thread would need Python's lock to read: a C library that
 holds it while it prints more than a pipe takes would wait for ever. And what a dying program said
 last still comes to the terminal, for this process ends only when nobody can write any more.
 
@@ -31,6 +32,8 @@ FRAME: Final = struct.Struct("<BI")
 MARK: Final = 255
 #: Instead of a channel: so many bytes were left out of the copy; no bytes follow.
 LEFT_OUT: Final = 254
+#: Instead of a channel: the first frame, with the number of this process in the place of a length.
+HELLO: Final = 253
 #: What waits for a program that does not take its copy.
 MOST_WAITING: Final = 8 << 20
 _CHUNK: Final = 1 << 16
@@ -70,16 +73,11 @@ class Pump:
 
     def _carry(self, come: int) -> None:
         """Pass on what has come in on a channel."""
-        try:
-            data = os.read(come, _CHUNK)
-        except OSError:  # the other end of a pseudo-terminal is gone
-            data = b""
+        data = carry(come, self._channels[come])
         if not data:
             self._poll.unregister(come)
             del self._channels[come]
-            return
-        _write_all(self._channels[come], data)
-        if self._copies:
+        elif self._copies:
             self._keep(self._numbers[come], data)
 
     def _keep(self, number: int, data: bytes) -> None:
@@ -138,6 +136,16 @@ class Pump:
             os.close(COPY_FD)
 
 
+def carry(come: int, go: int) -> bytes:
+    """Pass on what has come in, and answer it; nothing, when nobody can write there any more."""
+    try:
+        data = os.read(come, _CHUNK)
+    except OSError:  # the other end of a pseudo-terminal is gone
+        return b""
+    _write_all(go, data)
+    return data
+
+
 def _write_all(fd: int, data: bytes) -> None:
     try:
         while data:
@@ -166,6 +174,9 @@ def main() -> None:
         signal.signal(getattr(signal, name), signal.SIG_IGN)
     fds = [int(word) for word in sys.argv[1:]]
     channels = dict(zip(fds[::2], fds[1::2], strict=True))
+    if os.fork():
+        os._exit(0)
+    os.write(COPY_FD, FRAME.pack(HELLO, os.getpid()))
     signal.signal(signal.SIGWINCH, lambda *_: _follow_size(channels))
     Pump(channels).run()
 

@@ -11,15 +11,21 @@ from __future__ import annotations
 import codecs
 import contextlib
 import os
+import select
+import signal
 import sys
+import threading
 import time
-from collections.abc import Callable
+import weakref
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, TextIO
 
 from rltrack.capture import pump
 
 _NAMES: Final = {1: "stdout", 2: "stderr"}
+#: How long the pump may take to begin; it takes 20 ms, or what a network's disk takes.
+_START_S: Final = 10.0
 #: How long the pump may take to hand over the rest; it takes a millisecond.
 _REST_S: Final = 1.0
 _CHUNK: Final = 1 << 20
@@ -30,54 +36,111 @@ _FIRST_CHANNEL_FD: Final = 10
 
 def is_possible() -> bool:
     """Whether this system and this process can be redirected."""
-    return hasattr(os, "posix_spawn") and bool(sys.executable) and any(map(_is_open, _NAMES))
+    return hasattr(os, "posix_spawn") and bool(sys.executable) and any(map(_is_ours, _NAMES))
 
 
 class Redirect:
     """Descriptors 1 and 2 go through the pump, from now until `stop`.
 
+        1. The pump says that it is there before anything is led to it: no print waits for a
+           process that cannot start.
+        2. Should somebody kill it, a thread learns of it at once, leads the descriptors back, and
+           carries what sub-processes still write. Nobody's write fails for it, since this process
+           can read what they write to, too.
+        3. A forked child keeps its 1 and 2, and nothing else of it.
+
     Args:
         hear: told the name of a stream, and what was written to it; called by `collect`.
         left_out: told of how many bytes there is no copy.
+        lost: told that the pump is gone, on a thread; there is nothing to stop any more then.
 
     Raises:
         OSError: no process can be started, or no pipe be made; nothing is changed.
     """
 
-    def __init__(self, hear: Callable[[str, str], None], left_out: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        hear: Callable[[str, str], None],
+        left_out: Callable[[int], None],
+        lost: Callable[[], None],
+    ) -> None:
         self._hear = hear
         self._tell_left_out = left_out
+        self._tell_lost = lost
         self._pid = os.getpid()
         self._rest = b""
+        self._ending = threading.Lock()
+        self._is_ended = False
         _flush_python()
         groups = _channels()
         self._names = [_NAMES[fds[0]] for fds in groups]
         decoder = codecs.getincrementaldecoder("utf-8")
         self._decoders = [decoder("replace") for _ in groups]
-        self._saved = {fd: _dup_high(fd) for fds in groups for fd in fds}
+        self._fds: list[int] = []
+        """What is open for it."""
+        self._saved: dict[int, int] = {}
+        self._ways: dict[int, int] = {}
+        """Where what is written comes out, and where it went before."""
+        self._ours: dict[int, tuple[int, int, int]] = {}
         ends: list[int] = []
         try:
-            pairs = [_channel(self._saved[fds[0]]) for fds in groups]
-            ends += [fd for pair in pairs for fd in pair]
-            self._copy, copy_end = _pipe()
-            control_end, self._control = _pipe()
-            ends += [copy_end, control_end]
-            going = [self._saved[fds[0]] for fds in groups]
-            self._pump = _spawn([come for come, _ in pairs], going, control_end, copy_end)
-            os.set_blocking(self._copy, False)
-            self._ours = {}
-            for fds, (_, end) in zip(groups, pairs, strict=True):
-                for fd in fds:
-                    os.dup2(end, fd)
-                    self._ours[fd] = _identity(fd)
+            self._start(groups, ends)
+        except BaseException:
+            self._close()
+            raise
         finally:
             for fd in ends:
                 os.close(fd)
+        _let_go_in_children(self)
+        threading.Thread(target=self._watch, name="rltrack-redirect", daemon=True).start()
+
+    def _start(self, groups: list[list[int]], ends: list[int]) -> None:
+        """Start the pump, and lead everything to it; in `ends` are the ends that it has then."""
+        for fd in [fd for fds in groups for fd in fds]:
+            self._saved[fd] = self._kept(_dup_high(fd))
+        ways = []
+        for fds in groups:
+            come, end = _channel(self._saved[fds[0]])
+            self._ways[self._kept(come)] = self._saved[fds[0]]
+            ends.append(end)
+            ways += [(fd, end) for fd in fds]
+        copy, copy_end = _pipe()
+        self._copy = self._kept(copy)
+        ends.append(copy_end)
+        control_end, control = _pipe()
+        self._control = self._kept(control)
+        ends.append(control_end)
+        started = _spawn(self._ways, control_end, copy_end)
+        ends.remove(copy_end)
+        os.close(copy_end)  # so that the death of the pump is the end of what can be read
+        self._pump = self._greeted(started)
+        for fd, end in ways:
+            os.dup2(end, fd)
+            self._ours[fd] = _identity(fd)
+
+    def _kept(self, fd: int) -> int:
+        self._fds.append(fd)
+        return fd
+
+    def _greeted(self, started: int) -> int:
+        """The number of the pump's process, when that is there; who started it has ended then."""
+        _wait_for(self._copy, _START_S)
+        os.set_blocking(self._copy, False)
+        greeting = b""
+        with contextlib.suppress(BlockingIOError):
+            greeting = os.read(self._copy, pump.FRAME.size)
+        if not greeting:
+            os.kill(started, signal.SIGKILL)
+        with contextlib.suppress(ChildProcessError):  # the program waits for all its children
+            os.waitpid(started, 0)
+        if len(greeting) != pump.FRAME.size or greeting[0] != pump.HELLO:
+            raise OSError(f"{sys.executable} does not run what it is given")
+        return int(pump.FRAME.unpack(greeting)[1])
 
     def covers(self, stream: TextIO) -> bool:
         """Whether what is written to a Python stream comes by here."""
         try:
-            return stream.fileno() in self._ours
+            return not self._is_ended and stream.fileno() in self._ours
         except (OSError, ValueError, AttributeError):
             return False
 
@@ -122,51 +185,88 @@ class Redirect:
         if os.getpid() != self._pid:  # a forked child, to which none of it belongs
             return
         _flush_python()
-        for fd, saved in self._saved.items():
-            with contextlib.suppress(OSError):
-                if _identity(fd) == self._ours[fd]:
-                    os.dup2(saved, fd)
-            os.close(saved)
-        with contextlib.suppress(OSError):  # the pump is gone
+        if not self._lead_back():  # the pump is gone
+            return
+        with contextlib.suppress(OSError):
             os.write(self._control, b"s")
         end = time.monotonic() + _REST_S
         while not self.collect() and time.monotonic() < end:
             _wait_for(self._copy, end - time.monotonic())
-        os.close(self._control)
-        os.close(self._copy)
-        self._reap()
+        self._close()
+        # Orphans come to the first process of a container, and this may be it.
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(self._pump, os.WNOHANG)
 
-    def _reap(self) -> None:
-        """See the pump off, if it has nobody left to serve."""
-        for _ in range(20):
-            try:
-                if os.waitpid(self._pump, os.WNOHANG)[0]:
-                    return
-            except ChildProcessError:
-                return
-            time.sleep(0.001)
-        _outliving.append(self._pump)
+    def _lead_back(self) -> bool:
+        """Lead the descriptors back; False if that was done before."""
+        with self._ending:
+            if self._is_ended:
+                return False
+            self._is_ended = True
+            for fd, saved in self._saved.items():
+                with contextlib.suppress(OSError):
+                    if _identity(fd) == self._ours[fd]:
+                        os.dup2(saved, fd)
+        return True
 
-    @staticmethod
-    def reap_those_that_outlived() -> None:
-        """Of earlier runs' pumps, see off those that have ended by now."""
-        for pid in list(_outliving):
-            with contextlib.suppress(ChildProcessError):
-                if os.waitpid(pid, os.WNOHANG)[0] == 0:
-                    continue
-            _outliving.remove(pid)
+    def _close(self) -> None:
+        _live.discard(self)
+        while self._fds:
+            os.close(self._fds.pop())
+
+    def let_go(self) -> None:
+        """In a forked child: nothing of it must be open longer than in the process itself."""
+        self._is_ended = True
+        self._close()
+
+    def _watch(self) -> None:
+        """Wait for the end of the pump. If it is none of ours, do its work."""
+        poll = select.poll()
+        poll.register(self._copy, 0)
+        poll.poll()
+        if not self._lead_back():
+            return
+        # Whoever is told may wait for a print that waits for what follows.
+        telling = threading.Thread(target=self._tell_lost, name="rltrack-lost", daemon=True)
+        telling.start()
+        poll.unregister(self._copy)
+        for come in self._ways:
+            poll.register(come, select.POLLIN)
+        left = len(self._ways)
+        while left:
+            for come, _ in poll.poll():
+                if not pump.carry(come, self._ways[come]):
+                    poll.unregister(come)
+                    left -= 1
+        telling.join()
+        self._close()
 
 
-#: Pumps that a sub-process still writes to.
-_outliving: Final[list[int]] = []
+_live: Final[weakref.WeakSet[Redirect]] = weakref.WeakSet()
+_watches_forks: Final[list[bool]] = []
 
 
-def _is_open(fd: int) -> bool:
+def _let_go_in_children(redirect: Redirect) -> None:
+    _live.add(redirect)
+    if not _watches_forks:
+        _watches_forks.append(True)
+        os.register_at_fork(after_in_child=_be_a_child)
+
+
+def _be_a_child() -> None:
+    for one in list(_live):
+        one.let_go()
+
+
+def _is_ours(fd: int) -> bool:
+    """Whether a descriptor is the stream that it should be.
+
+    Where it was closed, a file has got its number: a journal, perhaps.
+    """
     try:
-        os.fstat(fd)
-    except OSError:
+        return bool(getattr(sys, f"__{_NAMES[fd]}__").fileno() == fd)
+    except (OSError, ValueError, AttributeError):  # there was none, or it was closed
         return False
-    return True
 
 
 def _identity(fd: int) -> tuple[int, int, int]:
@@ -178,7 +278,7 @@ def _channels() -> list[list[int]]:
     """Descriptors that lead to one place, together."""
     groups: dict[tuple[int, int, int], list[int]] = {}
     for fd in _NAMES:
-        if _is_open(fd):
+        if _is_ours(fd):
             groups.setdefault(_identity(fd), []).append(fd)
     return list(groups.values())
 
@@ -218,12 +318,12 @@ def _moved_high(fd: int) -> int:
     return moved
 
 
-def _spawn(coming: list[int], going: list[int], control: int, copy: int) -> int:
-    """Start the pump."""
+def _spawn(ways: Mapping[int, int], control: int, copy: int) -> int:
+    """Start what starts the pump, and ends at once."""
     actions: list[tuple[Any, ...]] = [(os.POSIX_SPAWN_DUP2, control, pump.CONTROL_FD)]
     actions.append((os.POSIX_SPAWN_DUP2, copy, pump.COPY_FD))
     arguments = []
-    for number, fd in enumerate(fd for pair in zip(coming, going, strict=True) for fd in pair):
+    for number, fd in enumerate(fd for way in ways.items() for fd in way):
         actions.append((os.POSIX_SPAWN_DUP2, fd, _FIRST_CHANNEL_FD + number))
         arguments.append(str(_FIRST_CHANNEL_FD + number))
     script = str(Path(pump.__file__))
@@ -242,6 +342,6 @@ def _flush_python() -> None:
 
 
 def _wait_for(fd: int, seconds: float) -> None:
-    import select
-
-    select.select((fd,), (), (), max(0.0, seconds))
+    poll = select.poll()  # `select` knows no descriptor above 1023
+    poll.register(fd, select.POLLIN)
+    poll.poll(max(0.0, seconds) * 1000)

@@ -6,6 +6,7 @@ are read one after the other, and only those that may still change are held.
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator, Set
 from dataclasses import dataclass
 
@@ -16,13 +17,37 @@ from rltrack.journal.records import CONSOLE_REACH, ConsoleLogged
 
 @dataclass(frozen=True, slots=True)
 class ConsoleLine:
-    """A line, as a terminal shows it."""
+    """A line, as a terminal shows it. W&B's names for what it tells are there, too."""
 
+    number: int
+    """Counted from 0, by each writer for itself."""
     time_ns: int
-    """When it was first seen, to a second."""
+    """When it was first seen, to a fifth of a second; nanoseconds since the epoch."""
     stream: str
     """``stdout`` or ``stderr``."""
     text: str
+    writer: str
+    """The process that printed it, by the name of its journal."""
+
+    @property
+    def timestamp(self) -> dt.datetime:
+        """When it was first seen, in UTC."""
+        return dt.datetime.fromtimestamp(self.time_ns / 1e9, dt.UTC)
+
+    @property
+    def level(self) -> str:
+        """``error`` for stderr, and nothing for stdout."""
+        return "error" if self.stream == "stderr" else ""
+
+    @property
+    def label(self) -> str:
+        """The writer."""
+        return self.writer
+
+    @property
+    def content(self) -> str:
+        """The text."""
+        return self.text
 
 
 def read_console(folder: RunFolder, *, without: Set[str] = frozenset()) -> Iterator[ConsoleLine]:
@@ -32,24 +57,57 @@ def read_console(folder: RunFolder, *, without: Set[str] = frozenset()) -> Itera
         folder: of the run.
         without: writers whose lines are not meant.
     """
-    shown = _Shown()
-    writer = ""
-    for item in JournalReader(folder.journal).poll():
+    shown = _Shown("")
+    for writer, record in _records(JournalReader(folder.journal), without):
+        if shown.writer != writer:
+            yield from shown.rest()
+            shown = _Shown(writer)
+        yield from shown.take(record)
+    yield from shown.rest()
+
+
+class ConsoleFollower:
+    """Reads what a run prints while it goes on.
+
+    Args:
+        folder: of the run.
+        without: writers whose lines are not meant.
+    """
+
+    def __init__(self, folder: RunFolder, *, without: Set[str] = frozenset()) -> None:
+        self._reader = JournalReader(folder.journal)
+        self._without = without
+        self._writers: dict[str, _Shown] = {}
+
+    def poll(self) -> Iterator[ConsoleLine]:
+        """Yield the lines that are whole by now, each once; what changes later is not told."""
+        for writer, record in _records(self._reader, self._without):
+            yield from self._writers.setdefault(writer, _Shown(writer)).take(record)
+        for shown in self._writers.values():
+            yield from shown.all_but_last()
+
+    def last(self) -> list[ConsoleLine]:
+        """The line that each process is at, which may still grow, as a progress bar does."""
+        return [line for shown in self._writers.values() if (line := shown.last()) is not None]
+
+    def close(self) -> None:
+        """Close what is open."""
+        self._reader.close()
+
+
+def _records(reader: JournalReader, without: Set[str]) -> Iterator[tuple[str, ConsoleLogged]]:
+    for item in reader.poll():
         if not isinstance(item, Entry) or not isinstance(item.record, ConsoleLogged):
             continue
-        if item.writer in without:
-            continue
-        if item.writer != writer:
-            yield from shown.rest()
-            shown, writer = _Shown(), item.writer
-        yield from shown.take(item.record)
-    yield from shown.rest()
+        if item.writer not in without:
+            yield item.writer, item.record
 
 
 class _Shown:
     """The lines of one process that may still change."""
 
-    def __init__(self) -> None:
+    def __init__(self, writer: str) -> None:
+        self.writer = writer
         self._lines: dict[int, ConsoleLine] = {}
         self._first = 0
 
@@ -57,10 +115,20 @@ class _Shown:
         """Take what was recorded; yields the lines that can no more change."""
         number = record.line
         for number, text in enumerate(record.text.split("\n"), record.line):
+            if number < self._first:
+                continue  # it was told before it changed
             known = self._lines.get(number)
             time_ns = record.time_ns if known is None else known.time_ns
-            self._lines[number] = ConsoleLine(time_ns, record.stream, text)
+            self._lines[number] = ConsoleLine(number, time_ns, record.stream, text, self.writer)
         yield from self._up_to(number + 1 - CONSOLE_REACH)
+
+    def all_but_last(self) -> Iterator[ConsoleLine]:
+        """The lines behind which another has begun."""
+        yield from self._up_to(max(self._lines, default=-1))
+
+    def last(self) -> ConsoleLine | None:
+        """The newest line."""
+        return self._lines[max(self._lines)] if self._lines else None
 
     def rest(self) -> Iterator[ConsoleLine]:
         """The lines that are left."""

@@ -33,7 +33,7 @@ from rltrack.journal.branches import Cuts
 from rltrack.journal.definitions import STEP
 from rltrack.journal.records import ArtifactLinked, MediaStored, Noted
 from rltrack.store.aggregate import Aggregate
-from rltrack.store.console import ConsoleLine, read_console
+from rltrack.store.console import ConsoleFollower, ConsoleLine, read_console
 from rltrack.store.content import Content, StreamName, tell_damage
 from rltrack.store.merge import Merged
 from rltrack.store.seal import PART_VALUES, seal
@@ -449,12 +449,19 @@ class RunReader:
         Args:
             last: only so many lines, the newest.
         """
+        lines = read_console(self.folder, without=self._inherited())
+        return lines if last is None else deque(lines, maxlen=max(0, last))
+
+    def follow_console(self) -> ConsoleFollower:
+        """Reads what the run prints, from its first line on, while it goes on."""
+        return ConsoleFollower(self.folder, without=self._inherited())
+
+    def _inherited(self) -> frozenset[str]:
+        """Writers of the run that this one was forked from."""
         with self.lock:
             if self._state is None:
                 self.refresh()
-            inherited = frozenset(self._book.inherited)
-        lines = read_console(self.folder, without=inherited)
-        return lines if last is None else deque(lines, maxlen=last)
+            return frozenset(self._book.inherited)
 
     def stored(self, path: str) -> MediaStored | None:
         """What the journal says of a file that a row refers to; None: nothing yet."""
