@@ -23,6 +23,14 @@ from rltrack.hooks._gym_place import Place
 runs: list[rltrack.Run] = []
 
 
+def in_this_process(run: rltrack.Run) -> rltrack.Run:
+    """A run as this process writes to it: a forked one is attached, and its part ends with it."""
+    if run.disabled:
+        return run
+    here: rltrack.Run = pickle.loads(pickle.dumps(run))
+    return here
+
+
 class EnvFactory:
     """Makes an env, and before that, in a worker, starts listening to its recorders."""
 

@@ -21,26 +21,55 @@ are. A video becomes a row with
 where ``<prefix>`` is the recorder's ``name_prefix``. Of a recorder that films many envs as one, the
 episode is that of the first. What is still being filmed when the run finishes is recorded, too.
 
-Read `_gym_tap.py` first.
+    from rltrack.hooks.gym import EpisodeMonitor
+    env = EpisodeMonitor(env, video_every=20)
+
+records a row for each episode, with `SB3Callback`'s keys, and each 20th as a video with a trace.
+
+Read `_gym_tap.py` first for the recorders of others, and `_gym_monitor.py` for ours.
 """
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import os
-import pickle
 from types import TracebackType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import rltrack
 from rltrack.errors import NotInitializedError, RunFinishedError
+from rltrack.extras import require
 from rltrack.hooks import _gym_tap as tap
 from rltrack.hooks import _gym_workers as workers
 from rltrack.hooks._gym_films import Film
+from rltrack.hooks._gym_step import GLOBAL_STEP, GlobalStep
 
-__all__ = ["GymMonitor", "monitor_gym"]
+if TYPE_CHECKING:
+    from rltrack.hooks._gym_episodes import FinishedEpisode
+    from rltrack.hooks._gym_monitor import EpisodeMonitor, VectorEpisodeMonitor
 
-GLOBAL_STEP: Final = "global_step"
+__all__ = [
+    "EpisodeMonitor",
+    "FinishedEpisode",
+    "GymMonitor",
+    "VectorEpisodeMonitor",
+    "monitor_gym",
+]
+
+#: What needs gymnasium, which `monitor_gym` does not.
+_LATER: Final = {
+    "EpisodeMonitor": "_gym_monitor",
+    "FinishedEpisode": "_gym_episodes",
+    "VectorEpisodeMonitor": "_gym_monitor",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LATER:
+        require("gymnasium", extra="gym")
+        return getattr(importlib.import_module(f"rltrack.hooks.{_LATER[name]}"), name)
+    raise AttributeError(f"module 'rltrack.hooks.gym' has no attribute {name!r}")
 
 
 class GymMonitor:
@@ -51,8 +80,7 @@ class GymMonitor:
         self._pid = os.getpid()
         self._here = run
         """The run as this process writes to it: a forked one has to be attached first."""
-        self._our_step: int | None = None
-        self._others_step = 0
+        self._step = GlobalStep(run)
         self._listens = listens
         if listens:
             workers.runs.append(run)
@@ -124,21 +152,14 @@ class GymMonitor:
             if episode.seed is not None:
                 row[f"{key}_seed"] = episode.seed
         row[f"{key}_env"] = film.place.index if film.place is not None else 0
-        row[GLOBAL_STEP] = step = self._global_step(run, film)
+        row[GLOBAL_STEP] = step = self._step.now(film.timesteps or 0)
         run.log_point(row, step=step)
-
-    def _global_step(self, run: rltrack.Run, film: Film) -> int:
-        logged = run.summary.get(GLOBAL_STEP)
-        # Who else logs it counts all envs and all of the training; but ours is no news.
-        if isinstance(logged, (int, float)) and logged != self._our_step and logged == logged:
-            self._others_step = int(logged)
-        self._our_step = max(film.timesteps or 0, self._others_step)
-        return self._our_step
 
     def _run_here(self) -> rltrack.Run:
         if os.getpid() != self._pid:
             # A worker that was forked without our knowing; its part of the run ends with it.
-            self._here = pickle.loads(pickle.dumps(self.run))
+            self._here = workers.in_this_process(self.run)
+            self._step = GlobalStep(self._here)
             self._pid = os.getpid()
         return self._here
 
