@@ -22,6 +22,7 @@ from rltrack.cli import (
     settings,
     sql,
     stop,
+    sweeps,
     transfer,
 )
 from rltrack.cli.overview import Parser, no_such_command, texts_of
@@ -79,6 +80,7 @@ def _parser() -> argparse.ArgumentParser:
         manage,
         artifact,
         stop,
+        sweeps,
         serve,
         compact,
         transfer,

@@ -186,10 +186,13 @@ class Agent:
             return
         if judge is not None:
             judge.tell(self.ledger, trial)
-        values, why = self._values(outcome)
-        if outcome.state == "lost":
+        asked = self.ledger.trials[trial.number].asked
+        if outcome.state == "lost" or (outcome.state == "stopped" and asked == "pause"):
             self.ledger.end(trial, "lost", None, outcome.reason, counts=False)
             return
+        values, why = self._values(outcome)
+        if outcome.state == "stopped" and (asked == "cancel" or self.ledger.state == "CANCELED"):
+            values = None
         if why is not None and outcome.state == "finished" and not self._quiet:
             say(f"warning: trial {trial.number} has no value: {why}")
         self.ledger.end(trial, outcome.state, values, outcome.reason or why)

@@ -35,6 +35,7 @@ from rltrack.sweeps.schema import Retry
 
 SweepState = Literal["RUNNING", "PAUSED", "FINISHED", "CANCELED"]
 TrialState = Literal["running", "finished", "failed", "stopped", "lost"]
+Request = Literal["stop", "cancel", "pause", "resume"]
 
 #: As for runs: the heartbeat comes every 5 s, and network file systems show it late.
 HEARTBEAT_TIMEOUT_S: Final = 60.0
@@ -54,7 +55,9 @@ class Trial:
         state: `lost` is one whose agent died or gave it back, and that is begun again.
         values: what it amounts to, one a metric of the sweep.
         curve: iteration and value, at the iterations at which trials are compared.
-        stop_reason: why somebody asked it to stop.
+        asked: what somebody wants of it: to `stop`, to `cancel` it without a value, or to `pause`
+            it, until somebody says `resume`.
+        stop_reason: why.
         extra: what the method wants to remember of it.
     """
 
@@ -69,6 +72,7 @@ class Trial:
     ended_ns: int | None = None
     reason: str | None = None
     curve: dict[int, float] = field(default_factory=dict)
+    asked: Request | None = None
     stop_reason: str | None = None
     failures: int = 0
     losses: int = 0
@@ -119,6 +123,7 @@ class Ledger:
         self._state_stamp = (0, "")
         self._logs: dict[str, _Log] = {}
         self._again: dict[int, None] = {}  # ended, and to be begun again
+        self._held: dict[int, None] = {}  # paused, until somebody says otherwise
         self._unwritten: set[int] = set()  # claimed by somebody, and not yet in a log
         self._next = 0  # all numbers below are claimed
         self._looked_at = float("-inf")
@@ -172,9 +177,15 @@ class Ledger:
             self._write({"t": "sweep", "state": state, "count": count, "reason": reason})
             self.poll()
 
-    def ask_to_stop(self, number: int, reason: str) -> None:
-        """Ask the agent of a trial to stop it."""
-        self._write({"t": "stop", "n": number, "reason": reason})
+    def ask(self, number: int, what: Request, reason: str) -> None:
+        """Ask something of a trial: of its agent, if it runs, else of all.
+
+        Args:
+            number: of the trial.
+            what: see `Trial`.
+            reason: in words.
+        """
+        self._write({"t": "ask", "n": number, "what": what, "reason": reason})
         self.poll()
 
     def end(
@@ -306,13 +317,14 @@ class Ledger:
             if self.state != "RUNNING":
                 return False
             running = any(log.running for log in self._logs.values())
-            return bool(self._again or self._unwritten or running) or self._next < (
+            waiting = self._again or self._held or self._unwritten
+            return bool(waiting or running) or self._next < (
                 most if most is not None else self._next + 1
             )
 
     def is_queued(self, number: int) -> bool:
         """Whether a trial that ended is to be begun again."""
-        return number in self._again
+        return number in self._again or number in self._held
 
     def is_mine(self, trial: Trial) -> bool:
         """Whether nobody has taken the trial over."""
@@ -335,7 +347,7 @@ class Ledger:
                 trial = self.trials[number]
                 told = f"its agent {name} died"
                 self._finish(trial, log, "lost", None, told, self._now_ns())
-                if number not in self._again:
+                if not self.is_queued(number):
                     self.end(trial, "failed", None, f"{told}, as {trial.losses - 1} before it")
 
     def _lives(self, log: _Log) -> bool:
@@ -435,10 +447,8 @@ class Ledger:
             if trial is not None and trial.attempt == line["k"]:
                 trial.curve.update({int(at): value for at, value in line["points"]})
                 self.changed.append(trial.number)
-        elif kind == "stop":
-            trial = self.trials.get(line["n"])
-            if trial is not None and trial.state == "running":
-                trial.stop_reason = line["reason"] or "somebody stopped it"
+        elif kind == "ask":
+            self._apply_request(line)
         elif kind == "sweep":
             stamp = (int(line["count"]), f"{line['at']} {name}")
             if stamp > self._state_stamp:
@@ -447,6 +457,28 @@ class Ledger:
         elif kind == "bye":
             log.closed = True
             self._looked_at = float("-inf")
+
+    def _apply_request(self, line: dict[str, Any]) -> None:
+        trial = self.trials.get(line["n"])
+        if trial is None:
+            return
+        number, what = trial.number, line["what"]
+        self.changed.append(number)
+        if what == "resume":
+            trial.asked = trial.stop_reason = None
+            if number in self._held:
+                del self._held[number]
+                self._again[number] = None
+        elif trial.state == "running":
+            trial.asked, trial.stop_reason = what, line["reason"]
+        elif number in self._again or number in self._held:
+            trial.asked = what
+            self._again.pop(number, None)
+            self._held.pop(number, None)
+            if what == "pause":
+                self._held[number] = None
+            else:
+                trial.state, trial.reason = "stopped", line["reason"]
 
     def _apply_trial(self, name: str, log: _Log, line: dict[str, Any]) -> None:
         number, attempt = line["n"], line["k"]
@@ -473,6 +505,7 @@ class Ledger:
         self.trials[number] = trial
         log.running.add(number)
         self._again.pop(number, None)
+        self._held.pop(number, None)
         self._unwritten.discard(number)
         for hole in range(self._next, number):
             if hole not in self.trials:
@@ -501,7 +534,9 @@ class Ledger:
                 self._again[trial.number] = None
         elif state == "lost":
             trial.losses += counts
-            if trial.losses <= self.retry.lost:
+            if trial.asked == "pause":
+                self._held[trial.number] = None
+            elif trial.losses <= self.retry.lost:
                 self._again[trial.number] = None
         self.changed.append(trial.number)
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from rltrack.sweeps.ledger import Ledger, Trial
+from rltrack.sweeps.ledger import Ledger, Request, Trial
 from rltrack.sweeps.stopping import Judge
 
 #: How soon a request from another process is heard.
@@ -61,8 +61,8 @@ class Watch:
         """Why it was stopped; None if it was not."""
         self.is_lost = False
         """Whether another agent took the trial over."""
-        self.cancelled = False
-        """Whether it was stopped because the sweep was."""
+        self.asked: Request | None = None
+        """What somebody wanted of the trial."""
         self.fault: Exception | None = None
         """What went wrong while it looked."""
         self._ledger = ledger
@@ -100,9 +100,10 @@ class Watch:
             self.is_lost = True
             return TAKEN_OVER
         if ledger.state == "CANCELED":
-            self.cancelled = True
+            self.asked = "cancel"
             return "its sweep, which was canceled"
-        asked = ledger.trials[trial.number].stop_reason
-        if asked is not None:
-            return asked
+        now = ledger.trials[trial.number]
+        if now.asked is not None:
+            self.asked = now.asked
+            return now.stop_reason or f"somebody who wanted to {now.asked} it"
         return self._judge.verdict(ledger, trial) if self._judge is not None else None

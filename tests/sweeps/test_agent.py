@@ -226,7 +226,7 @@ def test_one_trial_is_stopped_and_the_next_begins(
             ledger.poll()
         run = rltrack.Api(root).run(f"p/{wait_for_run(root, ledger.trials[0].run_id)}")
         if how == "trial":
-            ledger.ask_to_stop(0, "its user")
+            ledger.ask(0, "stop", "its user")
             ledger.leave()
         else:
             from rltrack.folder import RunFolder
