@@ -24,6 +24,7 @@ LAYERS = [
     {"journal", "folder", "_names"},
     {
         "media",
+        "engine",
         "artifacts",
         "capture",
         "_config",

@@ -3,64 +3,28 @@
     with query(runs, "SELECT key, max(value) FROM points GROUP BY key") as answer:
         table = answer.table()
 
-The views are told in `sql_views.py`, and what keeps a query in its place in `sql_worker.py`.
+The views are told in `sql_views.py`, and what keeps a query in its place in `engine/worker.py`.
 Only what a query names is read: one over `runs` looks at no point.
 """
 
 from __future__ import annotations
 
-import contextlib
-import json
-import os
-import shutil
-import subprocess
-import sys
-import tempfile
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
 
-from rltrack.errors import NotFoundError, QueryError, UsageError
-from rltrack.extras import require
-from rltrack.store.arrow import arrow
+from rltrack.engine.ask import Answer, Limits, View, ask
+from rltrack.errors import NotFoundError, UsageError
 from rltrack.store.project import Catalog, ListedRun, Project
 from rltrack.store.run import RunReader
-from rltrack.store.sql_views import VIEWS, write_sources
+from rltrack.store.sql_views import VIEWS, view_sql, write_sources
 
-if TYPE_CHECKING:
-    import pandas as pd
-    import pyarrow as pa
-
-_HEAD_BYTES: Final = 5
-_TIMED_OUT: Final = 124
+__all__ = ["Answer", "Limits", "chosen_project", "query"]
 
 
-def _half_of_memory() -> int:
-    """At most 4 GiB, and at most half of the machine's."""
-    try:
-        whole = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, OSError, ValueError):
-        whole = 8 << 30
-    return min(4 << 30, whole // 2)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """What a query may take."""
-
-    timeout_s: float = 60.0
-    """Of computing; a reader that takes its time does not count."""
-    memory_bytes: int = field(default_factory=_half_of_memory)
-    temp_bytes: int = 8 << 30
-    """On disk, for what does not fit into memory."""
-    threads: int = field(default_factory=lambda: os.cpu_count() or 1)
-
-
-@contextlib.contextmanager
 def query(
     runs: Sequence[ListedRun | RunReader], text: str, limits: Limits | None = None
-) -> Iterator[Answer]:
+) -> AbstractContextManager[Answer]:
     """Run one query; its process ends with the block.
 
     Args:
@@ -73,61 +37,15 @@ def query(
             while the answer is read.
         MissingExtraError: DuckDB or PyArrow is not installed.
     """
-    arrow()
-    require("duckdb", extra="sql")
-    limits = limits or Limits()
-    # The worker ends when this process does, and then removes the folder.
-    folder = Path(tempfile.mkdtemp(prefix="rltrack-sql-"))
-    try:
-        with _Worker(folder, text, limits) as worker:
-            worker.tell(
-                {
-                    "query": text,
-                    "views": VIEWS,
-                    "spill": str(folder / "spill"),
-                    "timeout_s": limits.timeout_s,
-                    "memory_bytes": limits.memory_bytes,
-                    "temp_bytes": limits.temp_bytes,
-                    "threads": limits.threads,
-                }
-            )
-            _, needed = worker.receive()
-            sources = write_sources(json.loads(needed), runs, folder)
-            worker.tell({"views": sources})
-            yield Answer(worker)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
+    def provide(needed: Sequence[str], folder: Path) -> Mapping[str, View]:
+        sources = write_sources(needed, runs, folder)
+        return {
+            name: View(view_sql(VIEWS[name], source), [*source["whole"], *source["parts"]])
+            for name, source in sources.items()
+        }
 
-class Answer:
-    """The rows of an answer, as they come."""
-
-    def __init__(self, worker: _Worker) -> None:
-        self._worker = worker
-        with self._stream(worker.receive()[1]) as first:
-            self.schema: pa.Schema = first.schema
-
-    def _stream(self, payload: bytes) -> Any:
-        return arrow().ipc.open_stream(payload)
-
-    def __iter__(self) -> Iterator[pa.RecordBatch]:
-        while (received := self._worker.receive())[0] == b"B":
-            with self._stream(received[1]) as stream:
-                yield from stream
-
-    def table(self) -> pa.Table:
-        """All rows; sums of ints as int64, where they fit."""
-        return whole_numbers(arrow().Table.from_batches(list(self), self.schema))
-
-    def frame(self) -> pd.DataFrame:
-        """All rows as a DataFrame; ints with holes are ``Int64``, so that none becomes a float."""
-        pandas = require("pandas", extra="analysis")
-        table = self.table()
-        found: pd.DataFrame = table.to_pandas()
-        for place, column in enumerate(table.columns):
-            if column.null_count and arrow().types.is_integer(column.type):
-                found.isetitem(place, pandas.array(column.to_pylist(), dtype="Int64"))
-        return found
+    return ask(text, VIEWS, provide, limits)
 
 
 def chosen_project(catalog: Catalog, name: str | None) -> Project:
@@ -145,118 +63,3 @@ def chosen_project(catalog: Catalog, name: str | None) -> Project:
     if len(known) > 1:
         raise UsageError(f"say which project; there are {', '.join(known)}")
     return catalog.project(known[0])
-
-
-def whole_numbers(table: pa.Table) -> pa.Table:
-    """Columns of 128-bit ints, such as sums of ints are in DuckDB, as int64 where they fit."""
-    pa = arrow()
-    for place, column in enumerate(table.schema):
-        if column.type == pa.decimal128(38, 0):
-            with contextlib.suppress(pa.ArrowInvalid):
-                narrow = table.column(place).cast(pa.int64())
-                table = table.set_column(place, pa.field(column.name, pa.int64()), narrow)
-    return table
-
-
-class _Worker:
-    """The process of one query."""
-
-    def __init__(self, folder: Path, text: str, limits: Limits) -> None:
-        self._text = text
-        self._limits = limits
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "rltrack.store.sql_worker", str(folder)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=_environment(),
-            start_new_session=True,  # Ctrl-C is for the one who asks, who then ends it
-        )
-
-    def __enter__(self) -> _Worker:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._process.kill()
-        self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
-            assert pipe is not None
-            with contextlib.suppress(BrokenPipeError):
-                pipe.close()
-
-    def tell(self, message: dict[str, Any]) -> None:
-        """Send one line."""
-        assert self._process.stdin is not None
-        # If it has ended, it said why, or its status does: `receive` tells.
-        with contextlib.suppress(BrokenPipeError):
-            self._process.stdin.write(json.dumps(message).encode() + b"\n")
-            self._process.stdin.flush()
-
-    def receive(self) -> tuple[bytes, bytes]:
-        """The next frame: its kind, and what is in it.
-
-        Raises:
-            QueryError: it is an error, or the worker has ended.
-        """
-        assert self._process.stdout is not None
-        head = self._process.stdout.read(_HEAD_BYTES)
-        size = int.from_bytes(head[1:], "little")
-        payload = self._process.stdout.read(size)
-        if len(head) < _HEAD_BYTES or len(payload) < size:
-            raise self._ended()
-        if head[:1] == b"E":
-            raise self._refused(json.loads(payload))
-        return head[:1], payload
-
-    def _ended(self) -> QueryError:
-        assert self._process.stderr is not None
-        said = self._process.stderr.read().decode(errors="replace").strip()
-        status = self._process.wait()
-        if status == _TIMED_OUT:
-            return self._timed_out()
-        why = said.splitlines()[-1] if said else f"exit status {status}"
-        memory = self._limits.memory_bytes / 2**30
-        return QueryError(
-            f"the query's process ended on its own ({why}); it may use {memory:.1f} GiB of memory"
-        )
-
-    def _timed_out(self) -> QueryError:
-        return QueryError(
-            f"the query took more than {self._limits.timeout_s:g} s and was stopped; "
-            "ask for less, or give it more time (--timeout, timeout_s=)"
-        )
-
-    def _refused(self, error: dict[str, Any]) -> QueryError:
-        if error.get("timed_out"):
-            return self._timed_out()
-        return QueryError(_in_one_line(error["message"], self._text))
-
-
-def _environment() -> dict[str, str]:
-    """What the worker needs of ours: where modules are, and how texts are; none of our secrets."""
-    kept = ["PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"]
-    kept += ["SYSTEMROOT", "TEMP", "TMP", "VIRTUAL_ENV"]
-    found = {name: os.environ[name] for name in kept if name in os.environ}
-    found["PYTHONPATH"] = os.pathsep.join(path or os.getcwd() for path in sys.path)
-    return found
-
-
-def _in_one_line(message: str, text: str) -> str:
-    """What DuckDB says, in one line, with the place in the query."""
-    kind, brace, rest = message.partition("{")
-    try:
-        facts = json.loads(brace + rest)
-        message, kind = facts["exception_message"], facts["exception_type"]
-    except (ValueError, KeyError, TypeError):
-        return " ".join(message.partition("\n\n")[0].split())
-    # It may go on with advice about extensions and settings, which are locked.
-    told = message.partition("\n\n")[0].partition("\nThis limit")[0]
-    if facts.get("type") == "Table" and facts.get("error_subtype") == "MISSING_ENTRY":
-        told = f"there is no table {facts['name']}; there are {', '.join(VIEWS)}"
-    line = f"{kind} error: {' '.join(told.split())}"
-    position = facts.get("position")
-    if position is None or not str(position).isdigit():
-        return line
-    before = text.encode(errors="replace")[: int(position)].decode(errors="replace")
-    row, column = before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1
-    return f"{line} (line {row}, column {column})"

@@ -15,10 +15,11 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
+from rltrack.engine.spelling import quoted, sql_list
 from rltrack.errors import SegmentError
 from rltrack.extras import require
 from rltrack.store.arrow import (
@@ -141,6 +142,27 @@ def write_sources(
             rows = _run_rows(runs) if view == "runs" else _aggregate_rows(runs)
         sources[view] = {"whole": [_write_rows(view, rows, folder)], "parts": []}
     return sources
+
+
+def view_sql(columns: Mapping[str, str], source: dict[str, list[str]]) -> str:
+    """The query behind a view, over files as `write_sources` gives them."""
+    selects = []
+    if source["whole"]:
+        chosen = ", ".join(
+            f"CAST({quoted(column)} AS {kind}) AS {quoted(column)}"
+            for column, kind in columns.items()
+        )
+        selects.append(f"SELECT {chosen} FROM read_parquet({sql_list(source['whole'])})")
+    if source["parts"]:
+        # The folder is the run's id; said so, a query of one run opens that run's files only.
+        own = "url_decode(split_part(filename, '/', -2)) AS run_id"
+        rest = ", ".join(quoted(column) for column in columns if column != "run_id")
+        selects.append(
+            f"SELECT {own}, {rest} FROM read_parquet({sql_list(source['parts'])}, "
+            "filename = true, hive_partitioning = false) WHERE value IS NOT NULL"
+        )
+    nothing = ", ".join(f"CAST(NULL AS {kind}) AS {quoted(name)}" for name, kind in columns.items())
+    return " UNION ALL ".join(selects) or f"SELECT {nothing} WHERE false"
 
 
 # -- points ----------------------------------------------------------------------------------------

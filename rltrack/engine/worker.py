@@ -1,11 +1,11 @@
-"""The process in which one query of a user runs, locked in: `python -m rltrack.store.sql_worker`.
+"""The process in which one query of a user runs, locked in: `python -m rltrack.engine.worker`.
 
 It is told what to do on its standard input, a JSON text a line, and answers on its standard
 output in frames: a letter, the length as u32, and so many bytes.
 
     > {"query", "views", "spill", limits}
     < N  the views that the query names, as JSON
-    > {"views": the files of each}
+    > {"views": the SQL of each, "files": all that these read}
     < B  a record batch, as an Arrow stream of its own; the first one may have no rows
     < F  the end, or at any time instead: E  an error, as JSON
 
@@ -27,6 +27,8 @@ import threading
 import time
 from collections.abc import Iterator
 from typing import Any, BinaryIO, Final, Protocol
+
+from rltrack.engine.spelling import quoted, sql_list
 
 #: How long the engine may take to stop once it was asked to.
 _GRACE_S: Final = 3.0
@@ -69,7 +71,9 @@ def main(folder: str) -> None:
     except _Refused as refusal:
         _send(answers, b"E", json.dumps({"message": str(refusal)}).encode())
     except Exception as error:  # of DuckDB: there is no telling which
-        told = {"message": str(error)} if not clock.is_over else {"timed_out": True}
+        told = {"message": str(error), "quoted": request.get("quoted", [])}
+        if clock.is_over:
+            told = {"timed_out": True}
         _send(answers, b"E", json.dumps(told).encode())
     clock.stop()
     _watch(asked, folder)  # until they have read it all, the folder is theirs
@@ -93,15 +97,16 @@ def _answer(
 ) -> None:
     connection = _connect(request)
     clock.interrupts(connection)
-    query = request["query"]
+    query, request["quoted"] = _quoted(request["query"], request["views"])
     needed = _needed(query, request["views"])
     with clock.paused():
         _send(answers, b"N", json.dumps(needed).encode())
-        sources = _next(asked, folder)["views"]
+        given = _next(asked, folder)
     # From here on nothing more is asked; so the input's end is heard while the query runs.
     threading.Thread(target=_watch, args=(asked, folder), daemon=True).start()
-    _open_views(connection, request["views"], sources)
-    _lock(connection, sources)
+    for name, body in given["views"].items():
+        connection.execute(f"CREATE OR REPLACE VIEW {quoted(name)} AS {body}")
+    _lock(connection, given["files"])
     for batch in _batches(connection, query):
         with clock.paused():  # a reader that takes its time does not use up the query's
             _send(answers, b"B", batch)
@@ -144,8 +149,30 @@ def _connect(request: dict[str, Any]) -> _Connection:
     )
     connection.execute("SET TimeZone = 'UTC'")
     for name, columns in request["views"].items():
-        connection.execute(f"CREATE VIEW {name} AS {_nothing(columns)}")
+        connection.execute(f"CREATE VIEW {quoted(name)} AS {_nothing(columns)}")
     return connection
+
+
+def _quoted(query: str, views: dict[str, Any]) -> tuple[str, list[int]]:
+    """The query with quotes around the view ``table``, and where they are, in bytes.
+
+    To SQL it is a word of its own, with which no query that reads begins a table's name.
+    """
+    if "table" not in views:
+        return query, []
+    import duckdb
+
+    data = query.encode(errors="replace")
+    try:
+        tokens = duckdb.tokenize(query)
+    except Exception:  # what is wrong with it is told when it runs
+        return query, []
+    places = [place for place, _ in tokens if data[place : place + 5].lower() == b"table"]
+    ends = {place: data[place + 5 : place + 6] for place in places}
+    words = [place for place in places if not (ends[place].isalnum() or ends[place] == b"_")]
+    for place in reversed(words):
+        data = data[:place] + b'"table"' + data[place + 5 :]
+    return data.decode(), [place + 2 * number for number, place in enumerate(words)]
 
 
 def _needed(query: str, views: dict[str, Any]) -> list[str]:
@@ -161,8 +188,8 @@ def _needed(query: str, views: dict[str, Any]) -> list[str]:
         ":memory:", config={"errors_as_json": True, "threads": 1}
     )
     for name, columns in views.items():
-        typed = ", ".join(f"{_name(column)} {kind}" for column, kind in columns.items())
-        connection.execute(f"CREATE TABLE {name} ({typed})")
+        typed = ", ".join(f"{quoted(column)} {kind}" for column, kind in columns.items())
+        connection.execute(f"CREATE TABLE {quoted(name)} ({typed})")
     statements = connection.extract_statements(query)
     if len(statements) != 1:
         raise _Refused(f"one statement is run at a time, and there are {len(statements)}")
@@ -185,48 +212,15 @@ def _needed(query: str, views: dict[str, Any]) -> list[str]:
     return [name for name in views if name in named]
 
 
-def _open_views(
-    connection: _Connection, views: dict[str, Any], sources: dict[str, dict[str, list[str]]]
-) -> None:
-    for name, source in sources.items():
-        columns: dict[str, str] = views[name]
-        selects = []
-        if source["whole"]:
-            chosen = ", ".join(
-                f"CAST({_name(column)} AS {kind}) AS {_name(column)}"
-                for column, kind in columns.items()
-            )
-            selects.append(f"SELECT {chosen} FROM read_parquet({_list(source['whole'])})")
-        if source["parts"]:
-            # The folder is the run's id; said so, a query of one run opens that run's files only.
-            own = "url_decode(split_part(filename, '/', -2)) AS run_id"
-            rest = ", ".join(_name(column) for column in columns if column != "run_id")
-            selects.append(
-                f"SELECT {own}, {rest} FROM read_parquet({_list(source['parts'])}, "
-                "filename = true, hive_partitioning = false) WHERE value IS NOT NULL"
-            )
-        body = " UNION ALL ".join(selects) or _nothing(columns)
-        connection.execute(f"CREATE OR REPLACE VIEW {name} AS {body}")
-
-
 def _nothing(columns: dict[str, str]) -> str:
-    nulls = ", ".join(f"CAST(NULL AS {kind}) AS {_name(name)}" for name, kind in columns.items())
+    nulls = ", ".join(f"CAST(NULL AS {kind}) AS {quoted(name)}" for name, kind in columns.items())
     return f"SELECT {nulls} WHERE false"
 
 
-def _lock(connection: _Connection, sources: dict[str, dict[str, list[str]]]) -> None:
-    files = [file for source in sources.values() for kind in source.values() for file in kind]
-    connection.execute(f"SET allowed_paths = {_list(files)}")
+def _lock(connection: _Connection, files: list[str]) -> None:
+    connection.execute(f"SET allowed_paths = {sql_list(files)}")
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
-
-
-def _list(texts: list[str]) -> str:
-    return "[" + ", ".join("'" + text.replace("'", "''") + "'" for text in texts) + "]::VARCHAR[]"
-
-
-def _name(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
 
 
 def _batches(connection: _Connection, query: str) -> Iterator[memoryview]:
