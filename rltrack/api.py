@@ -43,6 +43,8 @@ from rltrack.store.table import RunTable
 if TYPE_CHECKING:
     import pandas as pd
 
+    from rltrack.store.tables import LoggedTable, Steps
+
 
 class Api(ArtifactQueries):
     """The runs of a folder.
@@ -134,6 +136,35 @@ class Api(ArtifactQueries):
         found.refresh()
         with sql.query(found.runs(), query, sql.Limits(timeout_s=timeout_s)) as answer:
             return answer.frame()
+
+    def tables(
+        self,
+        project: str,
+        key: str,
+        filters: Mapping[str, Any] | str | None = None,
+        steps: Steps = "last",
+    ) -> LoggedTable:
+        """The tables that several runs logged under one key, one after the other.
+
+        Columns ``run`` and ``step`` come first; where a table has one of that name itself, ours is
+        ``_run`` or ``_step``. Columns of runs are put together by name.
+
+        Args:
+            project: its name.
+            key: under which the tables were logged.
+            filters: what runs must be, as for `runs`.
+            steps: ``last`` of each run, ``all``, one or several.
+
+        Raises:
+            NotFoundError: there is no such project, or no such table in it.
+            UsageError: a filter is none.
+        """
+        from rltrack.store.tables import tables_of
+
+        runs = [run._reader for run in self.runs(project, filters)]
+        for reader in runs:
+            reader.refresh()
+        return tables_of(runs, key, steps)
 
     def _project(self, name: str) -> Project:
         return self._catalog.project(name.rpartition("/")[2])
@@ -568,6 +599,40 @@ class Run:
         if stream is not None:
             lines = (line for line in lines if line.stream == stream)
         return lines if last is None else iter(deque(lines, maxlen=max(0, last)))
+
+    # -- tables ----------------------------------------------------------------------------
+
+    def table(self, key: str, step: int | None = None) -> LoggedTable:
+        """A table that was logged.
+
+        Args:
+            key: under which.
+            step: at which; by default as it was logged last.
+
+        Raises:
+            NotFoundError: there is none.
+            QueryError: its file is damaged.
+        """
+        from rltrack.store.tables import table_of
+
+        self._reader.refresh()
+        return table_of(self._reader, key, step)
+
+    def tables(self, key: str, steps: Steps = "all") -> LoggedTable:
+        """A table as it was at each step, one after the other, with the column ``step`` first.
+
+        Args:
+            key: under which it was logged.
+            steps: ``all``, ``last``, one or several.
+
+        Raises:
+            NotFoundError: there is none.
+            QueryError: a file is damaged.
+        """
+        from rltrack.store.tables import tables_of
+
+        self._reader.refresh()
+        return tables_of([self._reader], key, steps, with_run=False)
 
     # -- rows ------------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypeAlias
 
+from rltrack._values import Unstorable
 from rltrack.errors import UsageError
 from rltrack.journal.records import Json
 from rltrack.media.base import Logging, Media
@@ -114,8 +115,15 @@ class Table(Media):
 
     @classmethod
     def of_frame(cls, frame: Any) -> Table:
-        """A table of a frame that was logged as it is."""
-        return cls(dataframe=frame)
+        """A table of a frame that was logged as it is; its columns may hold cells of several types.
+
+        Raises:
+            Unstorable: it has a column twice, or a cell without a form.
+        """
+        try:
+            return cls(dataframe=frame, allow_mixed_types=True)
+        except (UsageError, TypeError) as why:
+            raise Unstorable(str(why)) from None
 
     # -- what is in it -----------------------------------------------------------------------
 
@@ -195,6 +203,24 @@ class Table(Media):
         pa = arrow()
         schema = self._schema()
         return pa.Table.from_batches(self._written(schema), schema)
+
+    def query(self, sql: str, *, timeout_s: float = 60.0) -> pd.DataFrame:
+        """Ask it in SQL (DuckDB's), in a process of its own that can only read.
+
+            table.query("SELECT env, avg(return) FROM table GROUP BY env")
+
+        Args:
+            sql: one statement over ``table``; cells with media or dicts are JSON there.
+            timeout_s: how many seconds it may take.
+
+        Raises:
+            QueryError: it is wrong, does more than read, or takes too long or too much memory.
+            UsageError: the table has no columns.
+            MissingExtraError: DuckDB or pandas is not installed.
+        """
+        from rltrack.media.table_query import query_table
+
+        return query_table(self, sql, timeout_s)
 
     def _cells(self, places: Sequence[int] | None = None) -> Iterator[list[list[Any]]]:
         """Columns of some rows, as Python's own values."""

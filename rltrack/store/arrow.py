@@ -235,9 +235,16 @@ class CsvWriter:
     """Writes tables as CSV: nothing between commas is missing, and texts are in quotes.
 
     Floats are as short as reads back exactly; lists and what else has no form in CSV are JSON.
+
+    Args:
+        file: open for bytes.
+        schema: of the rows.
+        formulas: write texts as they are; if not, those that a spreadsheet would run get a ``'``
+            in front.
     """
 
-    def __init__(self, file: BinaryIO, schema: pa.Schema) -> None:
+    def __init__(self, file: BinaryIO, schema: pa.Schema, *, formulas: bool = True) -> None:
+        self._formulas = formulas
         pa = arrow()
         csv = require("pyarrow.csv", extra="analysis")
         self._schema = pa.schema([(field.name, _flat_type(field.type)) for field in schema])
@@ -256,7 +263,20 @@ class CsvWriter:
             _flat(column, field.type)
             for column, field in zip(rows.columns, self._schema, strict=True)
         ]
+        if not self._formulas:
+            columns = [_harmless(column) for column in columns]
         self._writer.write(pa.Table.from_arrays(columns, schema=self._schema))
+
+
+def _harmless(column: Any) -> Any:
+    """Texts of which none is a formula: none begins as one does, if it is no number."""
+    if not arrow().types.is_string(column.type):
+        return column
+    compute = require("pyarrow.compute", extra="analysis")
+    runs = compute.match_substring_regex(column, r"^[=+\-@\t\r]")
+    number = compute.match_substring_regex(column, r"^[+\-]?[0-9.]+([eE][+\-]?[0-9]+)?$")
+    shown = compute.binary_join_element_wise("'", column, "")
+    return compute.if_else(compute.and_not(runs, number), shown, column)
 
 
 def _flat_type(kind: Any) -> Any:

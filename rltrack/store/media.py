@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -35,12 +36,17 @@ class MediaItem:
     """What is known of the file: caption, fps, width, height, frames, bytes."""
 
 
-def media_of(run: RunReader) -> list[MediaItem]:
-    """All files that rows of `run` refer to, in the order of its rows."""
+def media_of(run: RunReader, keys: Sequence[str] | None = None) -> list[MediaItem]:
+    """The files that rows of `run` refer to, in the order of its rows.
+
+    Args:
+        run: whose.
+        keys: of these metrics only; by default of all.
+    """
     with run.lock:
         rows = run.rows()
         found: list[tuple[int, str, dict[str, Any]]] = []
-        for key in run.logged_keys():
+        for key in run.logged_keys() if keys is None else keys:
             points = run.points(key)
             if points is None or not points.column.has_media:
                 continue

@@ -348,6 +348,19 @@ def test_frames_are_logged_as_tables(root: Path) -> None:
         assert reference["nrows"] == 2
 
 
+def test_a_frame_that_is_no_table_costs_only_itself(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Training goes on: a frame of several types is stored, one with a column twice is told."""
+    with rltrack.init(project="p") as run:
+        run.log({"mixed": pd.DataFrame({"a": [1, "x"]}), "n": 1})
+        run.log({"twice": pd.DataFrame([[1, 2]], columns=["a", "a"]), "n": 2})
+
+    assert logged(root, run, "mixed")[0]["column_types"] == ["any"]
+    assert logged(root, run, "n") == [1, 2]
+    assert "'twice': a table has each column once" in capsys.readouterr().err
+
+
 def test_logging_other_values_imports_no_frames(tmp_path: Path) -> None:
     """Pandas takes half a second, and who logs none has none."""
     code = """
