@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import gymnasium
 import numpy as np
@@ -27,6 +27,8 @@ Keep = Literal["all", "best", "worst"] | Callable[[FinishedEpisode], bool]
 _VectorWrapper: Any = getattr(gymnasium.vector, "VectorWrapper", None) or getattr(
     gymnasium.vector, "VectorEnvWrapper", None
 )
+#: Of versions that have no modes: before 1.0 envs were reset within the step.
+_ONLY_MODE: Final = "NEXT_STEP" if hasattr(gymnasium.vector, "VectorWrapper") else "SAME_STEP"
 
 
 def _find_run(run: rltrack.Run | None) -> rltrack.Run:
@@ -251,9 +253,8 @@ class VectorEpisodeMonitor(_VectorWrapper):  # type: ignore[misc]
             observations=observations,
             global_step=global_step,
         )
-        # Before 1.0 there were no modes, and envs were reset within the step.
         mode = metadata.get("autoreset_mode")
-        self._mode = getattr(mode, "name", "SAME_STEP" if mode is None else str(mode))
+        self._mode: str = getattr(mode, "name", _ONLY_MODE)
         count = env.num_envs
         self._totals: npt.NDArray[np.float64] = np.zeros(count)
         self._lengths: npt.NDArray[np.int64] = np.zeros(count, np.int64)
