@@ -11,7 +11,6 @@ no sampling unless `samples=` asks for it.
 
 from __future__ import annotations
 
-import copy
 import difflib
 import fnmatch
 import hashlib
@@ -24,6 +23,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from rltrack._api_artifacts import ArtifactQueries
+from rltrack._api_cloud import refused
+from rltrack._api_drafts import Drafts
+from rltrack._api_projects import Project as ProjectName
+from rltrack._api_projects import Projects
+from rltrack._api_transfer import Transfer
+from rltrack._api_wandb import RunInWandbsWords
 from rltrack._values import config_value
 from rltrack.artifacts.artifact import Artifact, find, used
 from rltrack.artifacts.names import checked_aliases
@@ -46,34 +51,57 @@ if TYPE_CHECKING:
     from rltrack.store.tables import LoggedTable, Steps
 
 
-class Api(ArtifactQueries):
+class Api(ArtifactQueries, Projects, Transfer):
     """The runs of a folder.
 
     Args:
         root: the folder of all projects; by default that of the settings (``RLTRACK_DIR``, a
-            settings file, ``./rltrack-runs``).
+            settings file, ``./rltrack-runs``). A dict is taken for `overrides`.
+        timeout: accepted for W&B's scripts, as `api_key` is: nothing is asked over a network.
+        api_key: see `timeout`.
+        overrides: W&B's choices for paths that leave something out: ``project`` and ``entity``.
     """
 
-    def __init__(self, root: str | PathLike[str] | None = None) -> None:
+    def __init__(
+        self,
+        root: str | PathLike[str] | Mapping[str, Any] | None = None,
+        timeout: float | None = None,
+        api_key: str | None = None,
+        *,
+        overrides: Mapping[str, Any] | None = None,
+    ) -> None:
+        if isinstance(root, Mapping):
+            root, overrides = None, root
         chosen = resolve().dir if root is None else root
         self.root = Path(chosen or ".").absolute()
+        self._overrides = overrides or {}
         self._catalog = Catalog(self.root)
 
-    def projects(self) -> list[str]:
-        """The names of the projects, sorted."""
-        return self._catalog.names()
+    def projects(self, entity: str | None = None, per_page: int = 200) -> list[ProjectName]:
+        """The projects, sorted by name; each is its name, with W&B's attributes.
+
+        Args:
+            entity: accepted for W&B's scripts.
+            per_page: the same.
+        """
+        return [ProjectName(name, self) for name in self._catalog.names()]
 
     def runs(
         self,
-        project: str,
+        project: str | None = None,
         filters: Mapping[str, Any] | str | None = None,
         order: str | Sequence[str] = "+created_at",
         per_page: int = 50,
+        include_sweeps: bool = True,
+        lazy: bool = True,
+        *,
+        path: str | None = None,
     ) -> Runs:
         """The runs of a project, read when they are looked at.
 
         Args:
-            project: its name; an entity in front of it (``team/project``) is left out.
+            project: its name; an entity in front of it (``team/project``) is left out. By default
+                that of the settings, or the only one.
             filters: what runs must be, as W&B and MongoDB write it, for example
                 ``{"config.lr": {"$lt": 1e-3}, "state": "finished"}``; over ``name``,
                 ``display_name``, ``id``, ``state``, ``tags``, ``group``, ``jobType``, ``host``,
@@ -84,20 +112,25 @@ class Api(ArtifactQueries):
             order: a field, ascending, or with ``-`` in front descending; several, of which the
                 first counts most. Runs without it come last.
             per_page: accepted for W&B's scripts; nothing is fetched page by page.
+            include_sweeps: the same.
+            lazy: the same.
+            path: W&B's name of `project`.
 
         Raises:
             NotFoundError: there is no such project.
-            UsageError: a filter or the order is none.
+            UsageError: a filter or the order is none, or the project is not said.
         """
         orders_of(order)  # so that a wrong one is told here, and not at the first look
-        return Runs(self._project(project), compile_filters(filters), order)
+        name = project or path or self._chosen_project("runs()")
+        return Runs(self._project(name), compile_filters(filters), order)
 
     def run(self, path: str, project: str | None = None) -> Run:
         """One run.
 
         Args:
-            path: ``project/id``, or the id alone together with `project`.
-            project: its project, if `path` does not say it.
+            path: ``project/id``, with an entity in front or without; or the id alone.
+            project: its project, if `path` does not say it; by default that of the settings, or the
+                only one.
 
         Raises:
             NotFoundError: there is no such project, or no such run in it.
@@ -106,7 +139,7 @@ class Api(ArtifactQueries):
         *before, run_id = path.strip("/").split("/")
         name = project if project is not None else before[-1] if before else None
         if name is None:
-            raise UsageError(f"run({path!r}): say the project, as in run('project/{run_id}')")
+            name = self._chosen_project(f"run({path!r})")
         found = self._project(name)
         listed = found.get(run_id)
         if listed is None:
@@ -168,6 +201,11 @@ class Api(ArtifactQueries):
 
     def _project(self, name: str) -> Project:
         return self._catalog.project(name.rpartition("/")[2])
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        raise refused(name)
 
     def __repr__(self) -> str:
         return f"<rltrack.Api {self.root}>"
@@ -272,7 +310,7 @@ class Runs(Sequence["Run"]):
         return f"<rltrack.Runs of {self._project.name}, {len(self)} in all>"
 
 
-class Run:
+class Run(RunInWandbsWords):
     """One run, as it stands in the folder. What is read is as of the moment of reading.
 
     Found by `Api.runs` and `Api.run`.
@@ -281,6 +319,7 @@ class Run:
     def __init__(self, project: Project, listed: ListedRun) -> None:
         self._project = project
         self._listed = listed
+        self._drafts = Drafts()
 
     @property
     def _reader(self) -> RunReader:
@@ -377,16 +416,6 @@ class Run:
     def created_at(self) -> float:
         """When the run began, in seconds since the epoch."""
         return self._digest().created_at
-
-    @property
-    def config(self) -> dict[str, Any]:
-        """The choices that made this run what it is."""
-        return copy.deepcopy(self._digest().config)
-
-    @property
-    def summary(self) -> dict[str, Any]:
-        """The last value of each metric, and what was set by hand."""
-        return copy.deepcopy(self._digest().summary)
 
     @property
     def metadata(self) -> dict[str, Any]:
@@ -639,9 +668,9 @@ class Run:
     @overload
     def history(
         self,
-        keys: Sequence[str] | None = None,
-        x_axis: str = STEP,
-        samples: int | None = None,
+        keys: Sequence[str] | int | None = None,
+        x_axis: str | Sequence[str] | None = STEP,
+        samples: int | str | None = None,
         *,
         pandas: Literal[True] = True,
         stream: StreamName = "default",
@@ -649,18 +678,18 @@ class Run:
     @overload
     def history(
         self,
-        keys: Sequence[str] | None = None,
-        x_axis: str = STEP,
-        samples: int | None = None,
+        keys: Sequence[str] | int | None = None,
+        x_axis: str | Sequence[str] | None = STEP,
+        samples: int | str | None = None,
         *,
         pandas: Literal[False],
         stream: StreamName = "default",
     ) -> list[dict[str, Any]]: ...
     def history(
         self,
-        keys: Sequence[str] | None = None,
-        x_axis: str = STEP,
-        samples: int | None = None,
+        keys: Sequence[str] | int | None = None,
+        x_axis: str | Sequence[str] | None = STEP,
+        samples: int | str | None = None,
         *,
         pandas: bool = True,
         stream: StreamName = "default",
@@ -674,7 +703,9 @@ class Run:
         them apart.
 
         Args:
-            keys: columns to have, and rows that have at least one of them; by default all.
+            keys: columns to have, and rows that have at least one of them; by default all. In W&B,
+                `samples` comes first, `keys` second and `x_axis` third: where a number stands
+                here, they are taken so.
             x_axis: order rows by this metric; where a row has no value of it, the last one at
                 its step or before stands in.
             samples: at most this many rows, evenly spread; by default all.
@@ -685,6 +716,7 @@ class Run:
             NotFoundError: the run has no such metric.
             MissingExtraError: pandas is not installed.
         """
+        keys, x_axis, samples = _checked_history(keys, x_axis, samples)
         found = self._table(keys, x_axis, stream)
         if samples is not None:
             if samples < 1:
@@ -810,6 +842,29 @@ def _pandas_column(column: TableColumn) -> Any:
         else pandas.arrays.BooleanArray
     )
     return kind(column.values, ~column.present)
+
+
+def _checked_history(
+    keys: object, x_axis: object, samples: object
+) -> tuple[Sequence[str] | None, str, int | None]:
+    """The arguments of `history`, which come in W&B's order where a number stands first.
+
+    Raises:
+        UsageError: one of them is nothing of the kind.
+    """
+    if isinstance(keys, int):
+        keys, x_axis, samples = None if x_axis == STEP else x_axis, samples, keys
+    x_axis = STEP if x_axis is None else x_axis
+    if (
+        not isinstance(x_axis, str)
+        or not isinstance(samples, int | None)
+        or not isinstance(keys, Sequence | None)
+    ):
+        raise UsageError(
+            f"history(keys={keys!r}, x_axis={x_axis!r}, samples={samples!r}): metrics, one metric, "
+            "and a number"
+        )
+    return keys, x_axis, samples
 
 
 def _no_such_run(project: Project, run_id: str) -> str:

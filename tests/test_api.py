@@ -77,11 +77,12 @@ def test_a_run_says_what_it_is(project: Path) -> None:
 
 
 def test_what_was_handed_out_is_the_caller_s(project: Path) -> None:
-    """Changing it changes no later answer."""
+    """Changing it changes nothing that is recorded."""
     run = rltrack.Api().run("p/run1")
     run.config["optimizer"]["lr"] = "changed"
     run.summary.clear()
 
+    run = rltrack.Api().run("p/run1")
     assert run.config["optimizer"]["lr"] == 0.1
     assert run.summary["big"] == 9 + 2**60
 
@@ -319,7 +320,8 @@ def test_what_is_not_there_is_told_with_what_is(project: Path) -> None:
         api.run("p/name-1")
     with pytest.raises(NotFoundError, match=r"no metric 'train/los'; did you mean 'train/loss'\?"):
         api.run("p/run1").history(["train/los"])
-    with pytest.raises(UsageError, match=r"say the project"):
+    rltrack.init(project="q").finish()
+    with pytest.raises(UsageError, match=r"say the project; there are p, q"):
         api.run("run1")
 
 

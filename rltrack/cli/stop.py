@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 
 from rltrack.cli.output import find, print_json, root_of
 from rltrack.cli.parser import Commands
-from rltrack.errors import StorageError, UsageError
-from rltrack.folder import RunFolder
 
 if TYPE_CHECKING:
     from rltrack.api import Run
@@ -36,15 +34,7 @@ def _stop(options: argparse.Namespace) -> int:
     from rltrack.api import Api
 
     run = find(Api(root_of(options)), options.run)
-    if run.state != "running":
-        raise UsageError(f"{run.path} is not running: it is {run.state}")
-    try:
-        RunFolder(run.folder).ask_to_stop()
-    except OSError as refusal:
-        raise StorageError(
-            f"{run.folder} cannot be written ({refusal.strerror}), so {run.path} cannot be asked "
-            "to stop; end its process instead"
-        ) from None
+    run.stop()
     state = _wait_for_end(run, options.wait)
     if options.json:
         print_json({"run": run.path, "state": state})
