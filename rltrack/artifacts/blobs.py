@@ -26,6 +26,11 @@ _LARGE_BYTES: Final = 64 << 20
 #: Of Linux: "share the blocks of that file".
 _FICLONE: Final = 0x40049409
 
+#: What a file system answers that cannot share blocks, or not of this file.
+_CANNOT_CLONE: Final = frozenset(
+    {errno.EOPNOTSUPP, errno.ENOTTY, errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EPERM}
+)
+
 Progress = Callable[[int], None]
 """Told of bytes that were read."""
 
@@ -237,19 +242,27 @@ def _copy(source: BinaryIO, target: BinaryIO, progress: Progress) -> str:
     return state.hexdigest()
 
 
+#: Pairs of file systems between which nothing can be cloned, so that nobody asks for each file.
+_no_clones: set[tuple[int, int]] = set()
+
+
 def clone(source: Path, target: Path) -> bool:
     """Whether the file system made `target` a clone of `source`; if not, there is no `target`."""
     try:
         import fcntl
     except ImportError:  # Windows
         return False
+    pair = (os.stat(source).st_dev, os.stat(target.parent).st_dev)
+    if pair in _no_clones:
+        return False
     try:
-        with source.open("rb") as file, target.open("xb") as clone:
-            fcntl.ioctl(clone.fileno(), _FICLONE, file.fileno())
+        with source.open("rb") as file, target.open("xb") as copy:
+            fcntl.ioctl(copy.fileno(), _FICLONE, file.fileno())
     except OSError as refusal:
         target.unlink(missing_ok=True)
-        if refusal.errno in (errno.ENOENT, errno.EACCES, errno.ENOSPC, errno.EDQUOT):
+        if refusal.errno not in _CANNOT_CLONE:
             raise
+        _no_clones.add(pair)
         return False
     return True
 
