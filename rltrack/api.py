@@ -22,6 +22,8 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
+import numpy as np
+
 from rltrack._api_artifacts import ArtifactQueries
 from rltrack._api_cloud import refused
 from rltrack._api_drafts import Drafts
@@ -43,9 +45,11 @@ from rltrack.store.history import Table, TableColumn, pages, spread, table
 from rltrack.store.project import Catalog, ListedRun, Project
 from rltrack.store.query import Filter, compile_filters, field_reader, orders_of
 from rltrack.store.run import RunDigest, RunReader, StreamName
+from rltrack.store.series import series
 from rltrack.store.table import RunTable
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
     import pandas as pd
 
     from rltrack.store.tables import LoggedTable, Steps
@@ -725,6 +729,25 @@ class Run(RunInWandbsWords):
                 )
             found = found.take(spread(found.row_count, samples))
         return _data_frame(found) if pandas else found.dicts()
+
+    def series(
+        self, key: str, x_axis: str = STEP, *, stream: StreamName = "default"
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """The points of one metric over an axis: every one that was logged, exactly.
+
+        Args:
+            key: the metric.
+            x_axis: ``_step``, ``_timestamp``, ``_runtime``, or another metric, of which a point has
+                the value of its own row, or else the last one at its step or before.
+            stream: ``default``, or ``system`` for samples of the machine.
+
+        Returns:
+            x and y, each of the shape (n_points,); x ascends. Empty if it was never logged.
+        """
+        reader = self._reader
+        reader.refresh()
+        found = series(reader, key, x_axis, stream)
+        return (np.empty(0), np.empty(0)) if found is None else (found.x, found.y)
 
     def scan_history(
         self,
