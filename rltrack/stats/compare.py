@@ -39,7 +39,8 @@ def _profiles(scores: Floats, thresholds: Floats) -> Floats:
     """Profiles of many matrices: (n_matrices, n_thresholds)."""
     flat = np.sort(scores.reshape(len(scores), -1), axis=1)
     above = [flat.shape[1] - np.searchsorted(row, thresholds, side="right") for row in flat]
-    return as_array(above) / flat.shape[1]
+    share: Floats = as_array(above) / flat.shape[1]
+    return share
 
 
 def profile_interval(
