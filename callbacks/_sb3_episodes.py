@@ -53,6 +53,16 @@ class EpisodeLog:
         self._returns += normalize.get_original_reward() if normalize else rewards
         self._lengths += 1
 
+    def state(self) -> dict[str, Any]:
+        """What a further process needs to go on in the midst of episodes."""
+        elapsed_s = time.time() - self._started_s
+        return {"returns": self._returns, "lengths": self._lengths, "elapsed_s": elapsed_s}
+
+    def give_back(self, state: Mapping[str, Any]) -> None:
+        """Be in the midst of the episodes that `state` tells of."""
+        self._returns, self._lengths = state["returns"], state["lengths"]
+        self._started_s = time.time() - state["elapsed_s"]
+
     def log_finished(
         self,
         dones: npt.NDArray[np.bool_],

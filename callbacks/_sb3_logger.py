@@ -40,6 +40,9 @@ SECTIONS: Final = ("rollout", "train", "time", "eval", "episode")
 #: What a user passes as ``exclude=`` to keep a key from us, as with SB3's own formats.
 FORMAT_NAME: Final = "rltrack"
 
+#: SB3 counts them from the start of `learn`.
+_ITERATIONS: Final = "time/iterations"
+
 _UNSTORABLE: Final = (Figure, Image)
 
 
@@ -69,6 +72,10 @@ class RunWriter(KVWriter):
         self._logger: Logger | None = None
         self._model: weakref.ref[BaseAlgorithm] | None = None
         self._defined: set[str] = set()
+        self.iterations_before = 0
+        """How many an interrupted process did, of the training that goes on here."""
+        self.last: dict[str, Any] = {}
+        """The newest value of each key; whoever has dealt with one may remove it."""
         for section in SECTIONS:
             run.define_metric(f"{section}/*", GLOBAL_STEP)
         run.on_finish(self.detach)
@@ -121,7 +128,10 @@ class RunWriter(KVWriter):
                     with contextlib.suppress(_LeftOutError):
                         row[str(key)] = self._stored(key, value)
             if row:
+                if _ITERATIONS in row:
+                    row[_ITERATIONS] += self.iterations_before
                 self._define(row)
+                self.last.update(row)
                 row[GLOBAL_STEP] = self._num_timesteps()
                 self.run.log_point(row, step=int(step))
         except Exception as fault:  # later writers and the training must not see it

@@ -26,7 +26,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 import torch
@@ -43,6 +43,7 @@ from rltrack.callbacks._sb3_references import References
 from rltrack.callbacks._sb3_sealed import sealing, unsealed
 
 FORMAT: Final = 1
+Moment = Literal["rollout_start", "training_end", "midway"]
 #: Replay buffers up to this size are saved without being asked for.
 MODEST_BYTES: Final = 2**30
 
@@ -88,11 +89,13 @@ class Loaded:
     """What `save` was given to keep."""
     inexact: list[str]
     """Why the training does not go on bit for bit; empty if it does."""
+    goes_on: bool
+    """Whether the episodes go on; otherwise new ones have begun."""
     _moment: Any = field(repr=False)
 
     def settle(self) -> None:
         """Give back, at the first `on_rollout_start`, what SB3 drew since the training started."""
-        if self.about["between_rollouts"]:
+        if self.about["at"] == "rollout_start":
             _give_back_moment(self.model, self._moment)
 
 
@@ -100,7 +103,7 @@ def save(
     folder: Path,
     model: BaseAlgorithm,
     *,
-    between_rollouts: bool,
+    at: Moment,
     replay_buffer: bool | None = None,
     other_envs: Mapping[str, VecEnv] | None = None,
     extra: object = None,
@@ -111,7 +114,8 @@ def save(
     Args:
         folder: which does not exist yet.
         model: what is trained.
-        between_rollouts: whether this is `on_rollout_start`, and not after the training.
+        at: ``rollout_start``; ``training_end`` if all rollouts were learned from; ``midway`` if
+            the training was stopped within one: then new episodes begin when it goes on.
         replay_buffer: whether it is saved; by default if it takes 1 GiB or less.
         other_envs: name to env that goes on with the training, for example for evaluation.
         extra: whatever else is to be kept; it is pickled.
@@ -125,15 +129,18 @@ def save(
     references = _references(model, envs)
     states = {name: copied(env, references) for name, env in envs.items()}
     inexact = [f"{what} cannot be copied" for what in states["train"].opaque]
+    if at == "midway":
+        inexact.append("the training was stopped in the midst of a rollout, which is lost")
     buffer = getattr(model, "replay_buffer", None)
     keep_buffer = isinstance(buffer, ReplayBuffer) and _is_wanted(buffer, replay_buffer)
     if buffer is not None and not keep_buffer:
         size = f" of {_nbytes(buffer) / 2**30:.1f} GiB" if isinstance(buffer, ReplayBuffer) else ""
         inexact.append(f"the replay buffer{size} is not saved")
     state = {
-        "envs": states,
+        # Each by itself: a further process need not have those of evaluations.
+        "envs": {name: references.pickled(copies) for name, copies in states.items()},
         "model": _attributes(model, references),
-        "spaces": [space.__dict__.get("_np_random") for space in _spaces(envs)],
+        "spaces": {name: _generators(env) for name, env in envs.items()},
         "moment": _moment(model),
         "logger": _pending(model, references),
         "elapsed_s": time.time() - model.start_time / 1e9,
@@ -145,7 +152,7 @@ def save(
         "algorithm": type(model).__name__,
         "num_timesteps": model.num_timesteps,
         "num_envs": model.n_envs,
-        "between_rollouts": between_rollouts,
+        "at": at,
         "inexact": inexact,
         "versions": _versions(),
     }
@@ -181,6 +188,11 @@ def load(
     references = _references(model, envs)
     try:
         state = references.unpickled((folder / "state.pkl").read_bytes())
+        copies = {
+            name: references.unpickled(state["envs"][name])
+            for name in envs
+            if name in state["envs"]
+        }
     except Exception as fault:  # a class has moved, an env has fewer layers: anything
         raise MismatchError(f"{folder} does not fit what is trained here: {fault}") from fault
     _, params, variables = load_from_zip_file(
@@ -189,7 +201,7 @@ def load(
     policy: Any = params["policy"]  # typed as a tensor, and is a dict of them
     _check_shapes(policy, model)
     inexact = list(about["inexact"])
-    goes_on = _give_back_envs(envs, state["envs"], inexact)
+    goes_on = _give_back_envs(envs, copies, inexact) and about["at"] != "midway"
     model.set_parameters(params, exact_match=True, device=model.device)
     for name, variable in (variables or {}).items():
         if variable is not None:
@@ -200,15 +212,16 @@ def load(
     if (folder / "replay_buffer.pkl").exists():
         assert isinstance(model, OffPolicyAlgorithm)
         model.load_replay_buffer(folder / "replay_buffer.pkl", truncate_last_traj=False)
-    for space, generator in zip(_spaces(envs), state["spaces"], strict=False):
-        vars(space)["_np_random"] = generator
+    for name, env in envs.items():
+        for space, generator in zip(spaces_of(env), state["spaces"].get(name, ()), strict=False):
+            vars(space)["_np_random"] = generator
     model.logger.name_to_value.update(state["logger"]["value"])
     model.logger.name_to_count.update(state["logger"]["count"])
     model.logger.name_to_excluded.update(state["logger"]["excluded"])
     _give_back_moment(model, state["moment"])
     if not goes_on:
         _begin_episodes(model)
-    return Loaded(model, about, state["extra"], inexact, state["moment"])
+    return Loaded(model, about, state["extra"], inexact, goes_on, state["moment"])
 
 
 def _check(about: Mapping[str, Any], model: BaseAlgorithm) -> None:
@@ -275,12 +288,13 @@ def _references(model: BaseAlgorithm, envs: Mapping[str, VecEnv]) -> References:
         objects["logger"] = model.logger
     for name, env in envs.items():
         objects |= {f"{name} layer {n}": layer for n, layer in enumerate(all_layers(env))}
-    objects |= {f"space {n}": space for n, space in enumerate(_spaces(envs))}
+        objects |= {f"{name} space {n}": space for n, space in enumerate(spaces_of(env))}
     return References(objects, model.policy.state_dict())
 
 
-def _spaces(envs: Mapping[str, VecEnv]) -> list[Any]:
-    return [space for env in envs.values() for space in spaces_of(env)]
+def _generators(env: VecEnv) -> list[Any]:
+    """Those from which its spaces draw; None of one that has drawn nothing."""
+    return [vars(space).get("_np_random") for space in spaces_of(env)]
 
 
 def _attributes(model: BaseAlgorithm, references: References) -> dict[str, Any]:

@@ -6,9 +6,7 @@ torch are put back, so that the weights are the same bits with and without video
 
 from __future__ import annotations
 
-import copy
 import os
-import random
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,34 +16,21 @@ from typing import Any, Final
 import gymnasium
 import numpy as np
 import numpy.typing as npt
-import torch
-from gymnasium.envs.registration import EnvSpec
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.utils import check_for_correct_spaces
 from stable_baselines3.common.vec_env import (
     DummyVecEnv,
-    VecCheckNan,
     VecEnv,
-    VecExtractDictObs,
-    VecFrameStack,
-    VecMonitor,
-    VecNormalize,
-    VecTransposeImage,
-    VecVideoRecorder,
 )
 
-from rltrack.callbacks._sb3_env import EnvFacts, layers
+from rltrack.callbacks._sb3_env import EnvFacts
+from rltrack.callbacks._sb3_twin import NoTwinError, dressed_like, made_again, masks, undisturbed
 
 MakeEnv = Callable[[], "gymnasium.Env[Any, Any]"]
 
 #: Each video begins with the same draw of the env, so that two differ by the policy.
 SEED: Final = 2**20
 
-#: Wrappers that change nothing of what a policy sees and does, and that a film needs not have.
-_NEUTRAL: Final = (
-    *("Monitor", "RecordEpisodeStatistics", "RecordVideo", "HumanRendering"),
-    *("TimeLimit", "OrderEnforcing", "PassiveEnvChecker"),
-)
 _ADVICE: Final = "pass video_env=, a function that makes one with render_mode='rgb_array'"
 
 
@@ -79,9 +64,12 @@ def film_episode(
         NoVideoError: the env cannot be made again, or gives no frames.
     """
     assert model.env is not None
-    with _undisturbed(model), _drawn_in_memory():
-        camera = _Camera(make_env() if make_env is not None else _make_again(facts))
-        env = _dressed_like(model.env, DummyVecEnv([lambda: camera]))
+    with undisturbed(model), _drawn_in_memory():
+        try:
+            camera = _Camera(make_env() if make_env is not None else made_again(facts, "rgb_array"))
+            env = dressed_like(model.env, DummyVecEnv([lambda: camera]))
+        except NoTwinError as why:
+            raise NoVideoError(f"{why}; {_ADVICE}") from why
         try:
             try:
                 check_for_correct_spaces(env, model.observation_space, model.action_space)
@@ -105,6 +93,7 @@ def _play(model: BaseAlgorithm, env: VecEnv, camera: _Camera, max_steps: int) ->
             state=state,
             episode_start=starts,
             deterministic=True,
+            **masks(model, env),
         )
         observation, _, starts, _ = env.step(actions)
 
@@ -147,54 +136,6 @@ class _Camera(gymnasium.Wrapper[Any, Any, Any, Any]):
 # -- the env -----------------------------------------------------------------------------------
 
 
-def _make_again(facts: EnvFacts) -> gymnasium.Env[Any, Any]:
-    if facts.env_id is None:
-        raise NoVideoError(f"the env was not made by gymnasium.make; {_ADVICE}")
-    how: str | EnvSpec = facts.env_id
-    if facts.spec is not None:
-        how = copy.copy(facts.spec)
-        how.additional_wrappers = tuple(
-            wrapper for wrapper in how.additional_wrappers if wrapper.name not in _NEUTRAL
-        )
-        unknown = [wrapper.name for wrapper in how.additional_wrappers if wrapper.kwargs is None]
-    else:
-        unknown = [name for name in facts.wrappers if name not in _NEUTRAL]
-    if unknown:
-        raise NoVideoError(f"it is not known how {unknown[0]} was put around the env; {_ADVICE}")
-    try:
-        return gymnasium.make(how, render_mode="rgb_array")
-    except Exception as refusal:  # whatever an env's constructor raises
-        raise NoVideoError(
-            f"{facts.env_id} cannot be made with render_mode='rgb_array' ({refusal}); {_ADVICE}"
-        ) from refusal
-
-
-def _dressed_like(training: VecEnv, env: VecEnv) -> VecEnv:
-    """Put the wrappers of the training's VecEnv around `env`, with their present state."""
-    for layer in reversed(layers(training)[:-1]):
-        if isinstance(layer, VecNormalize):
-            normalize = copy.deepcopy(layer)  # as pickled: without the env
-            normalize.set_venv(env)
-            normalize.training = False
-            env = normalize
-        elif isinstance(layer, VecFrameStack):
-            env = VecFrameStack(env, layer.stacked_obs.n_stack, _channels_order(layer))
-        elif isinstance(layer, VecTransposeImage):
-            env = VecTransposeImage(env, layer.skip)
-        elif isinstance(layer, VecExtractDictObs):
-            env = VecExtractDictObs(env, layer.key)
-        elif not isinstance(layer, (VecMonitor, VecCheckNan, VecVideoRecorder)):
-            raise NoVideoError(
-                f"{type(layer).__name__} around the training's env cannot be put around another"
-            )
-    return env
-
-
-def _channels_order(layer: VecFrameStack) -> str | None:
-    first = getattr(layer.stacked_obs, "channels_first", None)
-    return None if first is None else "first" if first else "last"
-
-
 def _is_headless() -> bool:
     displays = ("DISPLAY", "WAYLAND_DISPLAY")
     return sys.platform == "linux" and not any(map(os.environ.get, displays))
@@ -218,27 +159,3 @@ def _drawn_in_memory() -> Iterator[None]:
         yield
     finally:
         os.environ.pop(driver, None)
-
-
-# -- the training's state ----------------------------------------------------------------------
-
-
-@contextmanager
-def _undisturbed(model: BaseAlgorithm) -> Iterator[None]:
-    """Put back random states and the policy's mode."""
-    python = random.getstate()
-    legacy = np.random.get_state()
-    cpu = torch.get_rng_state()
-    # Asking an idle CUDA for its state would start it, and take a gigabyte.
-    uses_gpu = torch.cuda.is_initialized()
-    gpus = torch.cuda.get_rng_state_all() if uses_gpu else None
-    was_training = model.policy.training
-    try:
-        yield
-    finally:
-        random.setstate(python)
-        np.random.set_state(legacy)
-        torch.set_rng_state(cpu)
-        if gpus is not None:
-            torch.cuda.set_rng_state_all(gpus)
-        model.policy.set_training_mode(was_training)

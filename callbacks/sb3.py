@@ -10,14 +10,19 @@ import numpy as np
 from stable_baselines3.common.callbacks import BaseCallback
 
 import rltrack
+from rltrack.callbacks._sb3_checkpoints import next_learn
 from rltrack.callbacks._sb3_env import EnvFacts, env_facts
 from rltrack.callbacks._sb3_episodes import EpisodeLog
 from rltrack.callbacks._sb3_hyperparameters import environment, hyperparameters
+from rltrack.callbacks._sb3_keeper import Keeper, Wishes
 from rltrack.callbacks._sb3_logger import GLOBAL_STEP, RunWriter
 from rltrack.callbacks._sb3_video import NoVideoError, film_episode, prepare_rendering
 from rltrack.errors import RunFinishedError, UsageError
 
 if TYPE_CHECKING:
+    import gymnasium
+    from stable_baselines3.common.vec_env import VecEnv
+
     from rltrack.callbacks._sb3_video import MakeEnv
 
 
@@ -31,11 +36,21 @@ class SB3Callback(BaseCallback):
       the env says so. Several envs may end one on the same step: each gets its row.
     - The hyperparameters as `run.config`, where the user did not set them.
     - A video of the policy every `video_freq` timesteps, as ``eval/video``.
+    - Evaluations every `eval_freq` timesteps, by SB3's own `EvalCallback`: ``eval/mean_reward``
+      and the like, and a row for each episode: ``eval/episode_return``…
+    - Checkpoints every `checkpoint_freq` timesteps, as versions of the artifact
+      ``checkpoint-<run id>``. A program that is run again with ``resume="auto"`` goes on from the
+      last one as if it had not been interrupted: the same bits, the same rows.
 
     Every row carries ``global_step``, the timesteps so far over all envs. Training is what
     matters: if recording fails, the run says so once and the training goes on.
 
         model.learn(100_000, callback=SB3Callback(video_freq=20_000))
+
+    Evaluations and checkpoints are made between two updates, the first chance after a multiple of
+    their frequency. Envs in other processes (`SubprocVecEnv`), and envs whose state cannot be
+    copied (Box2D's), begin new episodes when a training goes on; the run says so. Other callbacks
+    of the user's keep their own counts, which are not restored.
 
     Args:
         run: where to record; by default the run that is going on, or else a new one, which is
@@ -49,10 +64,26 @@ class SB3Callback(BaseCallback):
             `rltrack.watch` takes them; 0 for none.
         parameters: the same for its parameters; where both are given, each look takes both, and the
             smaller number counts.
+        checkpoint_freq: timesteps from one checkpoint to the next; 0 for none. One more is made
+            at each new best, and one at the end. `rltrack gc` removes old ones.
+        best_on: the metric of SB3's logger by whose greatest value a checkpoint is ``best``, its
+            alias; with ``:min`` behind it the least. None for none. The weights of the best are
+            those that were evaluated, if the metric is one of this callback's evaluations.
+        resume: ``auto``: where the run is one that an earlier process began (``init(id=…,
+            resume="allow")``), go on from its newest checkpoint, and else begin; what was logged
+            behind the checkpoint is hidden. Or a name as ``checkpoint-<run id>:best``: go on from
+            that one, in this run.
+        save_replay_buffer: whether checkpoints hold it; by default if it takes 1 GiB or less.
+            Without it a training does not go on bit for bit.
+        eval_env: to evaluate in: a VecEnv, or an env, which gets the VecEnv wrappers that the
+            training's has. By default it is made as the training's was.
+        eval_freq: timesteps from one evaluation to the next; 0 for none.
+        eval_episodes: of an evaluation.
         verbose: SB3's; this callback prints nothing of its own.
 
     Raises:
-        UsageError: one of the frequencies, or `video_length`, is no count.
+        UsageError: one of the frequencies, or `video_length`, is no count. Of `learn`: there is
+            no env to evaluate in, or the checkpoint is of another training.
     """
 
     def __init__(
@@ -64,9 +95,26 @@ class SB3Callback(BaseCallback):
         video_env: MakeEnv | None = None,
         gradients: int = 0,
         parameters: int = 0,
+        checkpoint_freq: int = 0,
+        best_on: str | None = "eval/mean_reward",
+        resume: str | None = None,
+        save_replay_buffer: bool | None = None,
+        eval_env: VecEnv | gymnasium.Env[Any, Any] | None = None,
+        eval_freq: int = 0,
+        eval_episodes: int = 5,
         verbose: int = 0,
     ) -> None:
         super().__init__(verbose)
+        self._wishes = Wishes(
+            checkpoint_freq=int(checkpoint_freq),
+            best_on=best_on,
+            resume=resume,
+            save_replay_buffer=save_replay_buffer,
+            eval_env=eval_env,
+            eval_freq=int(eval_freq),
+            eval_episodes=int(eval_episodes),
+        )
+        self._keeper: Keeper | None = None
         if video_freq < 0 or video_length < 1:
             raise UsageError(
                 f"SB3Callback(video_freq={video_freq}, video_length={video_length}): a frequency "
@@ -104,6 +152,15 @@ class SB3Callback(BaseCallback):
         self._attempt("reading the hyperparameters", lambda: self._note_choices(run))
         self._attempt("preparing videos", lambda: self._prepare_videos(run))
         self._attempt("watching the policy", lambda: self._watch(run))
+        self._keep(run)
+
+    def _on_rollout_start(self) -> None:
+        if self._keeper is not None and self._is_recording:
+            self._attempt("evaluating or keeping the training", self._keeper.rollout_start)
+
+    def _on_rollout_end(self) -> None:
+        if self._keeper is not None:
+            self._keeper.rollout_end()
 
     def _on_step(self) -> bool:
         # This runs on every step of the training, and nearly always has nothing to do, so it
@@ -122,7 +179,7 @@ class SB3Callback(BaseCallback):
     def _look_closer(self) -> None:
         """An episode has ended, or it is time for a video."""
         run = self._run
-        if run is None or run.state != "running":
+        if run is None or not self._is_recording:
             return  # it was finished while the training goes on
         if self._episodes is not None:
             here = self.locals
@@ -131,17 +188,31 @@ class SB3Callback(BaseCallback):
             self._log_video(run)
 
     def _on_training_end(self) -> None:
-        run, self._run = self._run, None
-        if run is None or run.state != "running":
+        run, keeper, recording = self._run, self._keeper, self._is_recording
+        self._run = self._keeper = None
+        if run is None:
             return
-        if self._writer is not None:
+        if keeper is not None and recording:
+            self._attempt_with(run, "evaluating", keeper.training_end)
+        if self._writer is not None and recording:
             self._writer.detach()
+        if keeper is not None:
+            if recording:
+                self._attempt_with(run, "keeping the training", keeper.keep_end)
+            keeper.close()
+        if not recording:
+            return
         if any(self._watched.values()):
             self._attempt_with(run, "watching", lambda: rltrack.unwatch(self.model.policy, run=run))
         if self._run_is_ours:
             run.finish()
 
     # -- the run ---------------------------------------------------------------------------
+
+    @property
+    def _is_recording(self) -> bool:
+        """Whether the run goes on: somebody may finish it in the midst of the training."""
+        return self._run is not None and self._run.state == "running"
 
     def _find_run(self) -> rltrack.Run:
         run = self._given_run or rltrack.run
@@ -201,6 +272,31 @@ class SB3Callback(BaseCallback):
         run.config.update(ours | new, allow_val_change=True)
         self._chosen_by_us |= new.keys()
         run.note_metadata(environment(self.model, self._facts))
+
+    def _keep(self, run: rltrack.Run) -> None:
+        """Go on from a checkpoint, if there is one. Here the user's mistakes raise: see `Wishes`."""
+        number, wishes = next_learn(run), self._wishes
+        if self._writer is None or self._facts is None:
+            return  # of which the user has been warned
+        if not (wishes.checkpoint_freq or wishes.eval_freq or wishes.resume):
+            return
+        self._keeper = Keeper(
+            run,
+            self.model,
+            wishes,
+            self._facts,
+            writer=self._writer,
+            episodes=self._episodes,
+            learn=number,
+            log_interval=self.locals.get("log_interval"),
+        )
+        self._writer.iterations_before = 0
+        self._keeper.resume(
+            self.locals["total_timesteps"],
+            from_zero=self.locals.get("reset_num_timesteps", True),
+        )
+        self.num_timesteps = self.model.num_timesteps
+        self._attempt("preparing videos", lambda: self._prepare_videos(run))
 
     # -- videos ----------------------------------------------------------------------------
 

@@ -25,15 +25,18 @@ from rltrack.journal.records import Json, MetricDefined, Resumed, Row, RowFlag
 _Stamp: TypeAlias = "tuple[int, str, int]"
 
 
-def read_past(folder: RunFolder, *, up_to: int | None = None) -> Past:
+def read_past(
+    folder: RunFolder, *, up_to: int | None = None, writers: list[str] | None = None
+) -> Past:
     """Read what a run was.
 
     Args:
         folder: of the run.
         up_to: as if nothing was logged after this step.
+        writers: those who wrote before; by default all whose journals are there.
     """
     cuts = Cuts()
-    writers = journal_writers(folder)
+    writers = journal_writers(folder) if writers is None else writers
     if up_to is not None:
         cuts.add(Resumed(0, writers, up_to))
     while True:

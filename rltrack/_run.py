@@ -18,6 +18,7 @@ from rltrack.journal.null import Journal
 from rltrack.journal.records import (
     ConfigChanged,
     Json,
+    Resumed,
     Row,
     RowFlag,
     SummaryChanged,
@@ -261,6 +262,28 @@ class Run(Keeping):
         if metric.summary is not None or overwrite:
             self._count_again()
         return metric
+
+    def rewind(self, step: int) -> None:
+        """Hide what earlier processes of this run logged after a step, as ``resume_from`` does.
+
+        For whoever finds out only later from where the run goes on, as a training does that reads
+        its last checkpoint: what came behind it is done, and logged, once more.
+
+        Args:
+            step: the last one that stays. Rows of this process all stay.
+        """
+        self._refuse_if_finished("rewind")
+        if self._folder is None or not self._past.writers:
+            return
+        from rltrack._resume import read_past
+
+        with self._journal.lock:
+            writers, untouched = self._past.writers, self._step == self._past.next_step
+            self._past = read_past(self._folder, up_to=step, writers=writers)
+            if untouched:
+                self._step = self._past.next_step
+            self._journal.write(Resumed(self._clock(), writers, step))
+        self._count_again()
 
     def _defined(self) -> Metrics:
         """The definitions of the run; most runs have none, and do not load what they take."""

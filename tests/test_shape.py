@@ -61,7 +61,7 @@ PROGRAMS = {"demo", "as_wandb"}
 
 #: What a callback or hook may import besides rltrack: its framework, and what that stands on.
 FRAMEWORKS = {
-    "sb3": {"stable_baselines3", "gymnasium", "numpy", "torch", "cloudpickle"},
+    "sb3": {"stable_baselines3", "sb3_contrib", "gymnasium", "numpy", "torch", "cloudpickle"},
     "lightning": {"lightning", "lightning_utilities", "torch"},
     "huggingface": {"transformers"},
     "keras": {"keras"},

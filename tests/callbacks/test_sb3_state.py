@@ -122,7 +122,7 @@ class Trial(BaseCallback, KVWriter):
             self.loaded.settle()
             self.load_from = None
         if self.save_to is not None and self.num_timesteps >= self.at:
-            self.saved = save(self.save_to, self.model, between_rollouts=True, extra=self.told)
+            self.saved = save(self.save_to, self.model, at="rollout_start", extra=self.told)
             raise InterruptionError
 
     def _on_step(self) -> bool:
@@ -234,7 +234,7 @@ def test_what_only_draws_is_no_state(tmp_path: Path) -> None:
     model.learn(32)
     env.render()
 
-    assert save(tmp_path / "half", model, between_rollouts=False).exact
+    assert save(tmp_path / "half", model, at="training_end").exact
     env.close()
 
 
@@ -242,7 +242,7 @@ def test_without_its_replay_buffer_a_training_is_not_the_same(tmp_path: Path) ->
     """It may be left out for its size."""
     model = DQN("MlpPolicy", "CartPole-v1", **off_policy())
     model.learn(32)
-    saved = save(tmp_path / "half", model, between_rollouts=False, replay_buffer=False)
+    saved = save(tmp_path / "half", model, at="training_end", replay_buffer=False)
 
     assert saved.about["inexact"] == ["the replay buffer of 0.0 GiB is not saved"]
     assert not (tmp_path / "half" / "replay_buffer.pkl").exists()
@@ -258,7 +258,7 @@ def trained() -> PPO:
 
 def test_sb3_itself_reads_the_parts_that_it_has_a_format_for(trained: PPO, tmp_path: Path) -> None:
     """So that a checkpoint is of use without rltrack."""
-    save(tmp_path / "half", trained, between_rollouts=False)
+    save(tmp_path / "half", trained, at="training_end")
 
     model = PPO.load(tmp_path / "half" / "model.zip")
     plain = make_vec_env("CartPole-v1", n_envs=2)
@@ -280,7 +280,7 @@ def test_a_save_that_fails_leaves_nothing(
 
     monkeypatch.setattr(trained, "save", full)
     with pytest.raises(OSError, match="no space"):
-        save(tmp_path / "half", trained, between_rollouts=False)
+        save(tmp_path / "half", trained, at="training_end")
 
     assert list(tmp_path.iterdir()) == []
 
@@ -290,7 +290,7 @@ def test_damage_is_found_before_anything_is_changed(
     trained: PPO, tmp_path: Path, name: str
 ) -> None:
     """A cut file, and a flipped bit, as disks have them."""
-    save(tmp_path / "half", trained, between_rollouts=False)
+    save(tmp_path / "half", trained, at="training_end")
     file = tmp_path / "half" / name
     whole = file.read_bytes()
     before = copy.deepcopy(weights(trained))
@@ -324,7 +324,7 @@ def test_a_checkpoint_of_another_training_is_refused(
     trained: PPO, tmp_path: Path, make: Make, why: str
 ) -> None:
     """To go on with half of it would be worse than to begin anew."""
-    save(tmp_path / "half", trained, between_rollouts=False)
+    save(tmp_path / "half", trained, at="training_end")
 
     with pytest.raises(MismatchError, match=why):
         load(tmp_path / "half", make())
