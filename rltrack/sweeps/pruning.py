@@ -42,6 +42,7 @@ class OptunaRule:
         self._options = options
         self._pruner: BasePruner = getattr(optuna.pruners, _PRUNERS[terms.type])(**options)
         self._direction = metric.goal
+        self._judged: dict[tuple[int, int], int] = {}  # of a trial's attempt, up to where
 
     def due(self, history: History, told: Mapping[int, float]) -> dict[int, float]:
         """See `Rule`."""
@@ -67,20 +68,25 @@ class OptunaRule:
         with ledger.lock:
             curves = {one.number: dict(one.curve) for one in ledger.trials.values() if one.curve}
             states = {one.number: one.state for one in ledger.trials.values()}
-        if trial.number not in curves:
+        own_curve = curves.pop(trial.number, {})
+        key = (trial.number, trial.attempt)
+        due = sorted(at for at in own_curve if at > self._judged.get(key, -1))
+        if not due:
             return None
+        self._judged[key] = due[-1]
         study = create_study(direction=self._direction, pruner=self._pruner)
-        storage, own = study._storage, None
+        storage = study._storage
         for number, curve in curves.items():
-            is_own = number == trial.number
-            frozen = self._frozen(curve, states[number], is_own)
+            frozen = self._frozen(curve, states[number], is_own=False)
+            storage.create_new_trial(study._study_id, template_trial=frozen)
+        # Each rung is a hurdle; of a median, the best value up to the last step counts.
+        for at in due if self._kind == "asha" else due[-1:]:
+            so_far = {step: value for step, value in own_curve.items() if step <= at}
+            frozen = self._frozen(so_far, "running", is_own=True)
             trial_id = storage.create_new_trial(study._study_id, template_trial=frozen)
-            own = trial_id if is_own else own
-        assert own is not None
-        if not self._pruner.prune(study, storage.get_trial(own)):
-            return None
-        at = max(curves[trial.number])
-        return f"{self._kind}: {curves[trial.number][at]:g} at iteration {at} is not good enough"
+            if self._pruner.prune(study, storage.get_trial(trial_id)):
+                return f"{self._kind}: {own_curve[at]:g} at iteration {at} is not good enough"
+        return None
 
     def _rungs(self, up_to: int) -> list[int]:
         eta = int(self._options.get("reduction_factor", 4))

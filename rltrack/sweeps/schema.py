@@ -182,6 +182,7 @@ def _read(given: Mapping[str, Any], mistakes: Mistakes) -> SweepConfig | None:
 def _metrics(
     given: Mapping[str, Any], method: str | None, mistakes: Mistakes
 ) -> tuple[Metric, ...]:
+    given = {key: value for key, value in given.items() if value is not None}
     if "metric" in given and "metrics" in given:
         mistakes.add("metrics", "cannot stand beside metric; say one of them")
     if "metrics" in given:
@@ -349,7 +350,7 @@ def _command(given: Mapping[str, Any], mistakes: Mistakes) -> tuple[str, ...] | 
 def _sampler(
     given: Mapping[str, Any], method: str | None, mistakes: Mistakes
 ) -> tuple[str, dict[str, Any]]:
-    if "sampler" not in given:
+    if given.get("sampler") is None:
         return "tpe", {}
     if method not in (None, "custom", "bayes"):
         mistakes.add("sampler", f"belongs to method: custom, and it is {method}")
@@ -383,7 +384,7 @@ def _retry(given: Mapping[str, Any], mistakes: Mistakes) -> Retry:
 def _pbt(
     given: Mapping[str, Any], method: str | None, space: Space, mistakes: Mistakes
 ) -> dict[str, Any]:
-    if "pbt" not in given:
+    if given.get("pbt") is None:
         return {}
     if method not in (None, "pbt"):
         mistakes.add("pbt", f"belongs to method: pbt, and it is {method}")

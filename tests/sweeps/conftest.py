@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import rltrack
-from rltrack.sweeps.folder import find_folder
+from rltrack.sweeps.folder import SweepFolder, find_folder, make_folder
 from rltrack.sweeps.ledger import Ledger
 
 LOSS = {"name": "loss"}
@@ -42,3 +43,21 @@ def ledger_of(root: Path) -> Callable[[str], Ledger]:
         return ledger
 
     return read
+
+
+@pytest.fixture
+def plain_ledger(tmp_path: Path) -> Iterator[Callable[..., tuple[SweepFolder, Ledger]]]:
+    """Makes a sweep with an agent that runs nothing: trials are claimed and ended by hand."""
+    made: list[Ledger] = []
+
+    def make(**config: Any) -> tuple[SweepFolder, Ledger]:
+        given = {"method": "random", "metric": LOSS, "parameters": {"a": {"min": 0.0, "max": 1.0}}}
+        folder = make_folder(tmp_path, "p", json.dumps({**given, **config}))
+        ledger = Ledger(folder, folder.config().retry)
+        ledger.join()
+        made.append(ledger)
+        return folder, ledger
+
+    yield make
+    for ledger in made:
+        ledger.leave()

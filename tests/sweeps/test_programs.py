@@ -164,7 +164,9 @@ def has_begun(ledger: Ledger, number: int) -> bool:
     trial = ledger.trials.get(number)
     if trial is None or trial.state != "running":
         return False
-    return any((ledger.folder.root / "p" / trial.run_id).glob("journal/*"))
+    if not (ledger.folder.root / "p" / trial.run_id / "run.json").exists():
+        return False
+    return "loss" in rltrack.Api(ledger.folder.root).run(f"p/{trial.run_id}").summary
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
