@@ -47,6 +47,7 @@ from rltrack.store.query import Filter, compile_filters, field_reader, orders_of
 from rltrack.store.run import RunDigest, RunReader, StreamName
 from rltrack.store.series import series
 from rltrack.store.table import RunTable
+from rltrack.store.tail import RunTail
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -632,6 +633,10 @@ class Run(RunInWandbsWords):
         if stream is not None:
             lines = (line for line in lines if line.stream == stream)
         return lines if last is None else iter(deque(lines, maxlen=max(0, last)))
+
+    def tail(self) -> RunTail:
+        """Follows the run while it goes on: its newest values, and the lines that it prints."""
+        return self._reader.tail()
 
     # -- tables ----------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ from rltrack.cli import (
     config,
     history,
     imports,
+    logs,
     look,
     manage,
     run,
@@ -23,6 +24,7 @@ from rltrack.cli import (
     sql,
     stop,
     sweeps,
+    tail,
     transfer,
 )
 from rltrack.cli.overview import Parser, no_such_command, texts_of
@@ -77,6 +79,8 @@ def _parser() -> argparse.ArgumentParser:
         config,
         sql,
         history,
+        logs,
+        tail,
         manage,
         artifact,
         stop,

@@ -57,53 +57,20 @@ def read_console(folder: RunFolder, *, without: Set[str] = frozenset()) -> Itera
         folder: of the run.
         without: writers whose lines are not meant.
     """
-    shown = _Shown("")
-    for writer, record in _records(JournalReader(folder.journal), without):
-        if shown.writer != writer:
+    shown = Shown("")
+    for item in JournalReader(folder.journal).poll():
+        if not isinstance(item, Entry) or not isinstance(item.record, ConsoleLogged):
+            continue
+        if item.writer in without:
+            continue
+        if item.writer != shown.writer:
             yield from shown.rest()
-            shown = _Shown(writer)
-        yield from shown.take(record)
+            shown = Shown(item.writer)
+        yield from shown.take(item.record)
     yield from shown.rest()
 
 
-class ConsoleFollower:
-    """Reads what a run prints while it goes on.
-
-    Args:
-        folder: of the run.
-        without: writers whose lines are not meant.
-    """
-
-    def __init__(self, folder: RunFolder, *, without: Set[str] = frozenset()) -> None:
-        self._reader = JournalReader(folder.journal)
-        self._without = without
-        self._writers: dict[str, _Shown] = {}
-
-    def poll(self) -> Iterator[ConsoleLine]:
-        """Yield the lines that are whole by now, each once; what changes later is not told."""
-        for writer, record in _records(self._reader, self._without):
-            yield from self._writers.setdefault(writer, _Shown(writer)).take(record)
-        for shown in self._writers.values():
-            yield from shown.all_but_last()
-
-    def last(self) -> list[ConsoleLine]:
-        """The line that each process is at, which may still grow, as a progress bar does."""
-        return [line for shown in self._writers.values() if (line := shown.last()) is not None]
-
-    def close(self) -> None:
-        """Close what is open."""
-        self._reader.close()
-
-
-def _records(reader: JournalReader, without: Set[str]) -> Iterator[tuple[str, ConsoleLogged]]:
-    for item in reader.poll():
-        if not isinstance(item, Entry) or not isinstance(item.record, ConsoleLogged):
-            continue
-        if item.writer not in without:
-            yield item.writer, item.record
-
-
-class _Shown:
+class Shown:
     """The lines of one process that may still change."""
 
     def __init__(self, writer: str) -> None:

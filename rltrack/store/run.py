@@ -33,12 +33,13 @@ from rltrack.journal.branches import Cuts
 from rltrack.journal.definitions import STEP
 from rltrack.journal.records import ArtifactLinked, MediaStored, Noted
 from rltrack.store.aggregate import Aggregate
-from rltrack.store.console import ConsoleFollower, ConsoleLine, read_console
+from rltrack.store.console import ConsoleLine, read_console
 from rltrack.store.content import Content, StreamName, tell_damage
 from rltrack.store.merge import Merged
 from rltrack.store.seal import PART_VALUES, seal
 from rltrack.store.state import Processes, without_a_word
 from rltrack.store.stream import Points
+from rltrack.store.tail import RunTail
 
 __all__ = ["RunDigest", "RunReader", "StreamName"]
 
@@ -452,9 +453,9 @@ class RunReader:
         lines = read_console(self.folder, without=self._inherited())
         return lines if last is None else deque(lines, maxlen=max(0, last))
 
-    def follow_console(self) -> ConsoleFollower:
-        """Reads what the run prints, from its first line on, while it goes on."""
-        return ConsoleFollower(self.folder, without=self._inherited())
+    def tail(self) -> RunTail:
+        """Follows the run from its first row and line on, while it goes on."""
+        return RunTail(self.folder, without=self._inherited())
 
     def _inherited(self) -> frozenset[str]:
         """Writers of the run that this one was forked from."""
