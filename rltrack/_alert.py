@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import enum
 import json
+import os
 import queue
 import threading
 import time
@@ -61,8 +62,14 @@ class Alerts:
         self._clock = clock
         self._sent_at: dict[str, float] = {}
         self._senders = senders(run.settings)
-        self._lock = threading.Lock()
-        self._queue: queue.Queue[Mapping[str, str] | None] = queue.Queue(_MOST_WAITING)
+        self._is_child = False
+        self._begin()
+
+    def _begin(self) -> None:
+        self._pid = os.getpid()
+        # A signal's handler may alert in the middle of an alert: neither makes it wait for itself.
+        self._lock = threading.RLock()
+        self._queue: queue.SimpleQueue[Mapping[str, str] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
 
     def send(
@@ -82,6 +89,9 @@ class Alerts:
             raise UsageError(f"alert(title={title!r}, text={text!r}): both must be text")
         wait_s = _seconds(wait_duration)
         now = self._clock()
+        if os.getpid() != self._pid:  # a forked child, which has no other thread
+            self._is_child = True
+            self._begin()
         with self._lock:
             before = self._sent_at.get(title)
             if before is not None and now - before < wait_s:
@@ -105,13 +115,16 @@ class Alerts:
                     target=self._deliver, name="rltrack-alert", daemon=True
                 )
                 self._thread.start()
-                self._run.on_finish(self._finish)
-        try:
-            self._queue.put_nowait(alert)
-        except queue.Full:
+                if not self._is_child:
+                    self._run.on_finish(self._finish)
+        if self._queue.qsize() < _MOST_WAITING:
+            self._queue.put(alert)
+        else:
             self._run.warn(
                 "alerts", f"more than {_MOST_WAITING} alerts wait to be sent; some are not"
             )
+        if self._is_child:  # it may end at any moment, and nobody would say so
+            self._finish()
 
     def _deliver(self) -> None:
         while (alert := self._queue.get()) is not None:
@@ -119,21 +132,15 @@ class Alerts:
                 try:
                     send(alert)
                 except Exception as fault:  # servers answer in any way
-                    # Its text may hold the address, and that a secret.
-                    why = getattr(fault, "reason", None) or getattr(fault, "strerror", None)
-                    told = f"{type(fault).__name__}{f': {why}' if why else ''}"
                     self._run.warn(
-                        f"alert {name}", f"an alert could not be sent by {name} ({told})"
+                        f"alert {name}", f"an alert could not be sent by {name} ({_why(fault)})"
                     )
 
     def _finish(self) -> None:
         thread, self._thread = self._thread, None
         if thread is None:
             return
-        try:
-            self._queue.put(None, timeout=1)
-        except queue.Full:
-            return
+        self._queue.put(None)
         thread.join(_FINISH_S)
         if thread.is_alive():
             self._run.warn("alerts unsent", f"alerts were not sent within {_FINISH_S:g} s")
@@ -164,6 +171,20 @@ def _seconds(wait: float | timedelta | None) -> float:
     return float(seconds)
 
 
+class _Refused(Exception):
+    """What we do not do, in words that hold no secret."""
+
+
+def _why(fault: Exception) -> str:
+    """What went wrong. The text of most faults may hold the address, and that a secret."""
+    if isinstance(fault, _Refused):
+        return str(fault)
+    for name in ("reason", "strerror", "smtp_code"):
+        if why := getattr(fault, name, None):
+            return f"{type(fault).__name__}: {why}"
+    return type(fault).__name__
+
+
 # -- where they go -------------------------------------------------------------------------------
 
 Sender = Callable[[Mapping[str, str]], None]
@@ -186,7 +207,7 @@ def _post(address: str, content: Mapping[str, str]) -> None:
     from urllib.request import Request, urlopen
 
     if not address.startswith(("http://", "https://")):
-        raise ValueError("the address is none of http")
+        raise _Refused("its address begins with neither http:// nor https://")
     data = json.dumps(content).encode()
     request = Request(address, data, {"Content-Type": "application/json"}, method="POST")
     with urlopen(request, timeout=TIMEOUT_S) as answer:
@@ -203,6 +224,7 @@ def _as_slack(alert: Mapping[str, str]) -> str:
 
 def _mail(server: str, addresses: tuple[str, ...], alert: Mapping[str, str]) -> None:
     import smtplib
+    import ssl
     from email.message import EmailMessage
     from urllib.parse import unquote, urlsplit
 
@@ -217,10 +239,22 @@ def _mail(server: str, addresses: tuple[str, ...], alert: Mapping[str, str]) -> 
     about = f"run {alert['run']} ({alert['run_id']}) of project {alert['project']}"
     message.set_content(f"{alert['text']}\n\n{about}\n{alert['url']}\n")
     by_tls = found.scheme == "smtps"
-    kind = smtplib.SMTP_SSL if by_tls else smtplib.SMTP
-    with kind(host, found.port or (465 if by_tls else 25), timeout=TIMEOUT_S) as connection:
+    is_here = host in ("localhost", "127.0.0.1", "::1")
+    trusted = ssl.create_default_context()
+    if not by_tls and (is_here or not user):
+        # Nothing is at stake but that somebody reads along, and without it anybody could.
+        trusted.check_hostname, trusted.verify_mode = False, ssl.CERT_NONE
+    port = found.port or (465 if by_tls else 25)
+    with (
+        smtplib.SMTP_SSL(host, port, timeout=TIMEOUT_S, context=trusted)
+        if by_tls
+        else smtplib.SMTP(host, port, timeout=TIMEOUT_S)
+    ) as connection:
+        connection.ehlo_or_helo_if_needed()
         if not by_tls and connection.has_extn("starttls"):
-            connection.starttls()
+            connection.starttls(context=trusted)
+        elif not by_tls and user and not is_here:
+            raise _Refused("the server offers no TLS, and a password is not sent without it")
         if user:
             connection.login(user, unquote(found.password or ""))
         connection.send_message(message)

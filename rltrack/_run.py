@@ -323,6 +323,8 @@ class Run(Keeping):
         Raises:
             UsageError: an argument is not what it may be.
         """
+        if self.disabled:
+            return
         self._refuse_if_finished("alert")
         if self._alerts is None:
             from rltrack._alert import Alerts
