@@ -32,7 +32,6 @@ _INSTEAD: Final = {
     "reports": "`rltrack ui` draws what runs have in common",
     "run_queue": _NO_QUEUE,
     "slack_integrations": _NO_AUTOMATION,
-    "sweep": "the trials of a sweep are runs: `Api.runs(project, {'sweep': id})`",
     "team": _NO_USERS,
     "update_automation": _NO_AUTOMATION,
     "upsert_run_queue": _NO_QUEUE,

@@ -29,6 +29,7 @@ from rltrack._api_cloud import refused
 from rltrack._api_drafts import Drafts
 from rltrack._api_projects import Project as ProjectName
 from rltrack._api_projects import Projects
+from rltrack._api_sweeps import Sweeps
 from rltrack._api_transfer import Transfer
 from rltrack._api_wandb import RunInWandbsWords
 from rltrack._values import config_value
@@ -56,7 +57,7 @@ if TYPE_CHECKING:
     from rltrack.store.tables import LoggedTable, Steps
 
 
-class Api(ArtifactQueries, Projects, Transfer):
+class Api(ArtifactQueries, Projects, Sweeps, Transfer):
     """The runs of a folder.
 
     Args:

@@ -46,6 +46,7 @@ LAYERS = [
     },
     {
         *("api", "_api_artifacts", "_api_cloud", "_api_drafts", "_api_projects", "_api_transfer"),
+        "_api_sweeps",
         *("_api_wandb", "sync"),
     },
     {"sweeps", "importers", "stats"},
