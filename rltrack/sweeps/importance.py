@@ -196,8 +196,8 @@ class _Column:
 
         if self.is_number or len(self.kinds) == 2:
             return self.plain()[:, None]
-        kinds = np.eye(len(self.kinds))
-        return kinds[np.array(self.numbers, int)]
+        columns: npt.NDArray[np.float64] = np.eye(len(self.kinds))[np.array(self.numbers, int)]
+        return columns
 
     def correlation(self, values: npt.NDArray[np.float64]) -> float | None:
         """Pearson's, with the metric."""
