@@ -9,9 +9,12 @@ its text, ``<Monitor<TimeLimit<CartPoleEnv<CartPole-v1>>>>``, which is always a 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from inspect import signature
+from typing import Any, Final
 
+import gymnasium
 from gymnasium.envs.registration import EnvSpec
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecEnvWrapper
 
@@ -31,6 +34,8 @@ class EnvFacts:
     """Class names of the wrappers around it, outermost first."""
     remote: bool
     """Whether it lives in another process."""
+    arguments: tuple[Mapping[str, Any], ...] = ()
+    """Those of each wrapper; none of an env in another process."""
 
 
 def env_facts(env: VecEnv) -> EnvFacts:
@@ -39,14 +44,32 @@ def env_facts(env: VecEnv) -> EnvFacts:
     if isinstance(base, DummyVecEnv):
         first = base.envs[0]
         text, spec, remote = str(first), first.spec, False
+        arguments = tuple(_arguments(first))
     else:
         text, spec, remote = _text_of_worker(base), None, True
+        arguments = ()
     chain = _CHAIN.fullmatch(text)
     names = chain[1].split("<")[1:] if chain else []
     env_id = spec.id if spec is not None else None
     if remote and len(names) > 1:
         env_id = names[-1]
-    return EnvFacts(env_id, spec, tuple(names[:-2]), remote)
+    return EnvFacts(env_id, spec, tuple(names[:-2]), remote, arguments)
+
+
+def _arguments(env: gymnasium.Env[Any, Any]) -> Iterator[Mapping[str, Any]]:
+    """What each wrapper around `env` was made with, the outermost first."""
+    while isinstance(env, gymnasium.Wrapper):
+        # Wrappers of gymnasium's own remember it; of others we see what has become of it.
+        saved = getattr(env, "_saved_kwargs", None)
+        yield dict(saved) if saved is not None else chosen(env)
+        env = env.env
+
+
+def chosen(made: object) -> dict[str, Any]:
+    """The arguments of an object's constructor, as far as it has attributes of their names."""
+    names = signature(type(made)).parameters
+    held = vars(made)
+    return {name: held[name] for name in names if name in held and name not in ("env", "venv")}
 
 
 def _text_of_worker(env: VecEnv) -> str:

@@ -11,6 +11,7 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping
 from enum import Enum
 from importlib import metadata
+from itertools import zip_longest
 from typing import Any, Final
 
 import numpy as np
@@ -20,7 +21,7 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.noise import ActionNoise, VectorizedActionNoise
 from stable_baselines3.common.utils import ConstantSchedule, FloatSchedule
 
-from rltrack.callbacks._sb3_env import EnvFacts, layers
+from rltrack.callbacks._sb3_env import EnvFacts, chosen, layers
 from rltrack.journal.records import Json
 
 #: Where in training a schedule is evaluated: progress remaining, as SB3 counts it.
@@ -78,9 +79,18 @@ def hyperparameters(
 
 def environment(model: BaseAlgorithm, facts: EnvFacts) -> dict[str, Json]:
     """Facts for the run's metadata: versions, and how the env is made."""
-    env: dict[str, Json] = {"id": facts.env_id, "wrappers": list(facts.wrappers)}
+    env: dict[str, Json] = {
+        "id": facts.env_id,
+        "num_envs": model.n_envs,
+        "observation_space": _text(model.observation_space),
+        "action_space": _text(model.action_space),
+        "wrappers": [
+            _made(name, arguments)
+            for name, arguments in zip_longest(facts.wrappers, facts.arguments, fillvalue=None)
+        ],
+    }
     if model.env is not None:
-        env["vec_env"] = [type(layer).__name__ for layer in layers(model.env)]
+        env["vec_env"] = [_made(type(layer).__name__, chosen(layer)) for layer in layers(model.env)]
     if facts.spec is not None:
         env |= {
             "entry_point": _typed(facts.spec.entry_point),
@@ -88,6 +98,11 @@ def environment(model: BaseAlgorithm, facts: EnvFacts) -> dict[str, Json]:
             "reward_threshold": facts.spec.reward_threshold,
         }
     return {"packages": _versions(), "env": env}
+
+
+def _made(name: str | None, arguments: Mapping[str, Any] | None) -> Json:
+    """A wrapper, and what it was made with, where that is known."""
+    return {"name": name, **({"arguments": _typed(arguments)} if arguments else {})}
 
 
 def _versions() -> dict[str, Json]:

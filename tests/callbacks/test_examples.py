@@ -13,7 +13,10 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 
 @pytest.mark.parametrize(
     ("name", "arguments", "said"),
-    [("lightning_logger.py", ["--epochs", "2"], "in 2 epochs")],
+    [
+        ("lightning_logger.py", ["--epochs", "2"], "in 2 epochs"),
+        ("sb3_resume_exactly.py", ["--total-timesteps", "3000"], "\nthe same"),
+    ],
 )
 def test_an_example_runs(name: str, arguments: list[str], said: str, tmp_path: Path) -> None:
     """In a folder of its own, as a user would."""

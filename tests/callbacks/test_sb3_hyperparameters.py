@@ -12,11 +12,13 @@ import gymnasium as gym
 import numpy as np
 import pytest
 import torch
+from gymnasium.wrappers import TransformReward
 from stable_baselines3 import A2C, DQN, PPO, SAC, TD3, HerReplayBuffer
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.noise import NormalActionNoise, OrnsteinUhlenbeckActionNoise
 from stable_baselines3.common.utils import LinearSchedule
+from stable_baselines3.common.vec_env import VecNormalize
 
 import rltrack
 from rltrack.callbacks import SB3Callback
@@ -208,7 +210,11 @@ def test_versions_and_the_env_are_kept_beside_the_run(
     run: rltrack.Run, recorded: Callable[[rltrack.Run], Any]
 ) -> None:
     """They explain a difference, but are no choice of the experiment."""
-    PPO("MlpPolicy", "CartPole-v1", n_steps=64, device="cpu").learn(64, callback=SB3Callback(run))
+    env = VecNormalize(
+        make_vec_env("CartPole-v1", 2, wrapper_class=lambda e: TransformReward(e, float)),
+        clip_obs=5.0,
+    )
+    PPO("MlpPolicy", env, n_steps=32, device="cpu").learn(64, callback=SB3Callback(run))
 
     noted: Any = {}
     for record in recorded(run).records:
@@ -217,8 +223,16 @@ def test_versions_and_the_env_are_kept_beside_the_run(
     assert noted["packages"]["torch"] == torch.__version__
     assert noted["env"]["id"] == "CartPole-v1"
     assert noted["env"]["max_episode_steps"] == 500
-    assert noted["env"]["wrappers"][0] == "Monitor"
-    assert noted["env"]["vec_env"] == ["DummyVecEnv"]
+    assert noted["env"]["num_envs"] == 2
+    assert noted["env"]["action_space"] == "Discrete(2)"
+    wrappers = {made["name"]: made.get("arguments") for made in noted["env"]["wrappers"]}
+    assert list(wrappers)[:3] == ["TransformReward", "Monitor", "TimeLimit"]  # outermost first
+    assert wrappers["TransformReward"] == {"func": "builtins.float"}
+    assert wrappers["Monitor"]["allow_early_resets"] is True
+    assert wrappers["TimeLimit"] == {"max_episode_steps": 500}
+    normalize, dummy = noted["env"]["vec_env"]
+    assert (normalize["name"], normalize["arguments"]["clip_obs"]) == ("VecNormalize", 5.0)
+    assert dummy == {"name": "DummyVecEnv"}
     assert "packages" not in run.config
 
 
