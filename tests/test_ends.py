@@ -88,7 +88,8 @@ KEPT = "try: raise SystemExit(3)\nexcept SystemExit as e: kept = e\n"
         (f"{CAUGHT}sys.exit(0)", "finished", 0),
         (f"{CAUGHT}1 / 0", "failed", 1),
         ("try: 1 / 0\nfinally: raise SystemExit(8)", "failed", 8),
-        ("sys.stderr.close(); raise SystemExit(9)", "finished", 0),
+        ("sys.stderr.close(); raise SystemExit(9)", "failed", 9),
+        ("def main(): raise SystemExit(9)\nsys.stderr.close(); main()", "finished", 0),
     ],
 )
 def test_the_code_of_an_exit_is_that_of_the_run(
@@ -115,6 +116,42 @@ def test_a_module_that_is_run_ends_as_a_script_does(root: Path, tmp_path: Path) 
     status, _ = script(tmp_path, INIT + "sys.exit(3)", module=True)
 
     assert (status, facts(root).state, facts(root).exit_code) == (3, "failed", 3)
+
+
+@pytest.mark.parametrize(
+    ("ending", "exit_code"),
+    [
+        ("raise SystemExit(4)", 4),
+        ("raise SystemExit", 0),
+        ("raise SystemExit(None)", 0),
+        ("code = 5\nraise SystemExit(code)", 5),
+        ("raise SystemExit('something is wrong')", 1),
+        ("if run: raise SystemExit(True)", 1),
+        ("def main(): raise SystemExit(6)\nmain()", 6),
+        ("def main(): return 7\nraise SystemExit(main())", 7),
+        ("try: raise SystemExit(3)\nexcept SystemExit: pass\nraise SystemExit(8)", 8),
+        ("try: raise SystemExit(3)\nexcept SystemExit: pass", 0),
+    ],
+)
+@pytest.mark.parametrize("how", ["run", "-m", "-c"])
+def test_the_exit_of_a_module_is_read_too(
+    root: Path, tmp_path: Path, ending: str, exit_code: int, how: str
+) -> None:
+    """Nothing is flushed there. A plain ``-m`` of Python 3.11 knows what the code itself says."""
+    program = tmp_path / "train.py"
+    program.write_text(f"import os, sys, time, rltrack\n{textwrap.dedent(INIT)}{ending}")
+    command = {
+        "run": ["-m", "rltrack", "run", "-m", "train"],
+        "-m": ["-m", "train"],
+        "-c": ["-c", program.read_text()],
+    }[how]
+    done = subprocess.run(
+        [sys.executable, *command], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+
+    known = how == "run" or sys.version_info >= (3, 12) or "main()" not in ending
+    assert done.returncode == exit_code
+    assert facts(root).exit_code == (exit_code if known else 0), done.stderr
 
 
 def test_the_streams_are_what_they_were_when_no_run_goes_on(root: Path) -> None:

@@ -5,8 +5,11 @@ Python's exit hooks are told nothing. What is known, and when, at the end of a s
     1. Its outermost frame is left, by a return or by an exception; a frame that is held says
        which. So an exit that somebody caught, and went on, is told from one that ended it.
     2. Python flushes `sys.stderr`, while that exception still lives: here the code of a
-       ``raise SystemExit(n)`` is read. It stands nowhere else. (Not with ``python -m``, where
-       nothing is flushed, and such an exit counts as one without a code.)
+       ``raise SystemExit(n)`` is read. It stands nowhere else. With ``python -m`` and ``-c`` nothing
+       is flushed. Python 3.12 tells of a frame that an exception leaves, so it is read at 1; on
+       3.11, `rltrack run -m` catches it on its way (`note`), and of a plain ``python -m`` only what
+       the outermost code itself says is known: ``raise SystemExit(3)`` and not
+       ``raise SystemExit(main())``, which counts as one without a code.
     3. An exception other than SystemExit is printed, and stands in `sys.last_value`.
     4. The exit hooks run, ours among them.
 
@@ -22,7 +25,7 @@ import opcode
 import sys
 import threading
 from collections.abc import Callable
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any, Final, NoReturn
 
 _RETURNS: Final = frozenset(
@@ -39,6 +42,15 @@ def in_notebook() -> bool:
     return shell is not None
 
 
+#: What `note` was told.
+_told: Final[list[SystemExit]] = []
+
+
+def note(error: SystemExit) -> None:
+    """Tell with which exit the program is being left, by who sees it on its way."""
+    _told[:] = [SystemExit(error.code)]
+
+
 class ExitWatch:
     """Notes how the program is left between `start` and `stop`."""
 
@@ -47,8 +59,10 @@ class ExitWatch:
         self._noted: SystemExit | None = None
         self._seen: SystemExit | None = None
         self._outermost: FrameType | None = None
+        self._program: FrameType | None = None
         self._stream: Any = None
         self._flush: Callable[[], None] | None = None
+        self._unwinding = _Unwinding()
 
     def start(self) -> None:
         """Begin to watch; what was noted before is forgotten."""
@@ -58,14 +72,18 @@ class ExitWatch:
         self._noted = self._seen = None
         if threading.current_thread() is threading.main_thread():
             self._outermost = _outermost_frame()
+            self._program = _program_frame()
             self._watch_stream()
+            if _is_not_flushed(self._outermost):
+                self._unwinding.start(self._outermost)
 
     def stop(self) -> None:
         """Leave `sys.exit` and the stream as they were found, unless somebody wrapped them after us."""
         if sys.exit == self._exit:
             sys.exit = self._original
         self._leave_stream()
-        self._outermost = None
+        self._unwinding.stop()
+        self._outermost = self._program = None
 
     def error(self) -> BaseException | None:
         """What ends the process, in its exit hooks; None for a program that came to its end."""
@@ -77,9 +95,13 @@ class ExitWatch:
             return uncaught or self._noted
         if _has_returned(self._outermost):
             return None
-        if self._seen is not None:
-            return self._seen
-        return uncaught or self._noted
+        if (
+            seen := self._unwinding.seen or self._seen or (_told[0] if _told else None)
+        ) is not None:
+            return seen
+        if uncaught or self._noted or self._program is None:
+            return uncaught or self._noted
+        return _said(self._program)
 
     def _exit(self, status: object = None, /) -> NoReturn:
         self._noted = SystemExit(status)
@@ -143,3 +165,80 @@ def _outermost_frame() -> FrameType:
 def _has_returned(frame: FrameType) -> bool:
     """Whether the frame, which is not running any more, was left by a return."""
     return frame.f_code.co_code[frame.f_lasti] in _RETURNS
+
+
+# -- without a flush -----------------------------------------------------------------------------
+
+
+class _Unwinding:
+    """Sees the exception by which a frame is left, where Python tells of that: since 3.12."""
+
+    def __init__(self) -> None:
+        self.seen: SystemExit | None = None
+        self._code: CodeType | None = None
+        self._tool: int | None = None
+
+    def start(self, frame: FrameType) -> None:
+        """Begin to watch a frame."""
+        self.seen, self._code = None, frame.f_code
+        monitoring: Any = getattr(sys, "monitoring", None)
+        if monitoring is None or self._tool is not None:
+            return
+        # 3 and 4 are nobody's by name; a tool that has one keeps it.
+        free = [tool for tool in (3, 4) if monitoring.get_tool(tool) is None]
+        if free:
+            self._tool = free[0]
+            monitoring.use_tool_id(self._tool, "rltrack")
+            event = monitoring.events.PY_UNWIND
+            monitoring.register_callback(self._tool, event, self._look)
+            monitoring.set_events(self._tool, event)
+
+    def stop(self) -> None:
+        """Leave no trace of it."""
+        tool, self._tool = self._tool, None
+        if tool is not None:
+            monitoring: Any = getattr(sys, "monitoring", None)
+            monitoring.set_events(tool, 0)
+            monitoring.register_callback(tool, monitoring.events.PY_UNWIND, None)
+            monitoring.free_tool_id(tool)
+
+    def _look(self, code: CodeType, _at: int, error: BaseException) -> None:
+        if code is self._code and isinstance(error, SystemExit):
+            self.seen = SystemExit(error.code)
+
+
+def _is_not_flushed(outermost: FrameType) -> bool:
+    """Whether the program was started by ``-m`` or ``-c``."""
+    name = outermost.f_code.co_filename
+    return name == "<string>" or outermost.f_code.co_name == "_run_module_as_main"
+
+
+def _program_frame() -> FrameType | None:
+    """The outermost code of the program itself; the frames around it are those of `runpy`."""
+    frame: FrameType | None = sys._getframe(1)
+    found = None
+    while frame is not None:
+        if frame.f_code.co_name == "<module>" and frame.f_globals.get("__name__") == "__main__":
+            found = frame
+        frame = frame.f_back
+    return found
+
+
+def _said(frame: FrameType) -> SystemExit | None:
+    """The exit that a frame was left by, if its last line is ``raise SystemExit(3)``."""
+    import dis
+
+    skipped = ("PUSH_NULL", "PRECALL", "CACHE")
+    done = [one for one in dis.get_instructions(frame.f_code) if one.offset <= frame.f_lasti]
+    *_, name, value, call, last = [None] * 4 + [one for one in done if one.opname not in skipped]
+    if last is None or last.opname != "RAISE_VARARGS" or call is None:
+        return None
+    if call.argval == "SystemExit":
+        return SystemExit()
+    if name is None or name.argval != "SystemExit" or value is None or call.opname != "CALL":
+        return None
+    if value.opname == "LOAD_CONST":
+        return SystemExit(value.argval)
+    if value.opname in ("LOAD_NAME", "LOAD_GLOBAL"):
+        return SystemExit(frame.f_globals.get(value.argval))
+    return None

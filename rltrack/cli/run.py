@@ -73,6 +73,8 @@ def _command(program: Sequence[str]) -> list[str]:
             f"run: there is no file {program[0]!r} in {os.getcwd()}; a command is run by "
             f"`rltrack run -- {program[0]}`, a module by `rltrack run -m {program[0]}`"
         )
+    if program[0] == "-m" and sys.version_info < (3, 12):
+        return [sys.executable, "-m", "rltrack.as_wandb.module", *program[1:]]
     return [sys.executable, *program]
 
 
