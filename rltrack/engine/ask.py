@@ -168,13 +168,14 @@ class Workers:
         """One for a query."""
         with self._lock:
             taken = self._waiting.pop(0) if self._waiting else _Worker()
-            while len(self._waiting) < self._count:
+            if len(self._waiting) < self._count:
                 self._waiting.append(_Worker())
         return taken
 
     def close(self) -> None:
-        """End those that wait."""
+        """End those that wait; none will any more."""
         with self._lock:
+            self._count = 0
             _end_all(self._waiting)
 
 

@@ -24,6 +24,8 @@ class TableFile:
     """Name as SQL has it, and type, in the order of the file."""
     same: Mapping[str, str | int] = field(default_factory=dict)
     """Columns that are not in the file, such as the run."""
+    media: frozenset[str] = frozenset()
+    """Columns whose cells are references to media."""
 
 
 def table_file(path: Path, same: Mapping[str, str | int] | None = None) -> TableFile:
@@ -40,7 +42,12 @@ def table_file(path: Path, same: Mapping[str, str | int] | None = None) -> Table
         raise QueryError(f"{path.name} cannot be read as a table: {why}") from None
     names = sql_names(schema.names)
     columns = {name: duck_type(one) for name, one in zip(names, schema, strict=True)}
-    return TableFile(path, columns, same or {})
+    media = {
+        name
+        for name, one in zip(names, schema, strict=True)
+        if (one.metadata or {}).get(b"rltrack") == b"media"
+    }
+    return TableFile(path, columns, same or {}, frozenset(media))
 
 
 class Rows(Protocol):

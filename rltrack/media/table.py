@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypeAlias
 
-from rltrack._values import Unstorable
 from rltrack.errors import UsageError
 from rltrack.journal.records import Json
 from rltrack.media.base import Logging, Media
@@ -115,15 +114,8 @@ class Table(Media):
 
     @classmethod
     def of_frame(cls, frame: Any) -> Table:
-        """A table of a frame that was logged as it is; its columns may hold cells of several types.
-
-        Raises:
-            Unstorable: it has a column twice, or a cell without a form.
-        """
-        try:
-            return cls(dataframe=frame, allow_mixed_types=True)
-        except (UsageError, TypeError) as why:
-            raise Unstorable(str(why)) from None
+        """A table of a frame that was logged as it is; its columns may hold cells of several types."""
+        return cls(dataframe=frame, allow_mixed_types=True)
 
     # -- what is in it -----------------------------------------------------------------------
 

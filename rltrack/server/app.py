@@ -35,6 +35,7 @@ from rltrack.server.frame import encode_panels
 from rltrack.server.guard import MEDIA_POLICY, Guard
 from rltrack.server.page import STATIC, page_answer
 from rltrack.server.query import answer_query
+from rltrack.server.tables import Tables
 from rltrack.store.media import file_inside
 from rltrack.store.panel import AUTO, Panel, panel
 from rltrack.store.project import Catalog, Project
@@ -70,6 +71,7 @@ def create_app(root: Path, *, host: str = "127.0.0.1", static: Path = STATIC) ->
             Route(f"{one}/runs/{{run}}/media/{{path:path}}", site.media),
             Route(f"{one}/query", site.query, methods=["POST"]),
             Route(f"{one}/series", site.series, methods=["POST"]),
+            Route(f"{one}/tables/query", site.tables, methods=["POST"]),
             Route(f"{one}/changes", site.changes),
             Route("/api/{path:path}", site.unknown),
             Route("/{path:path}", site.page),
@@ -84,6 +86,7 @@ def create_app(root: Path, *, host: str = "127.0.0.1", static: Path = STATIC) ->
         },
     )
     app.state.watches = site.watches
+    app.state.tables = site.asked_tables
     return app
 
 
@@ -94,6 +97,7 @@ class _Site:
         self._catalog = catalog
         self._static = static
         self._answered = Answered()
+        self.asked_tables = Tables()
         self.watches: dict[str | None, Watch] = {}
         """By project; None is the list of projects."""
 
@@ -173,6 +177,17 @@ class _Site:
 
         body = await run_in_threadpool(answer)
         return Response(body, 200, {"cache-control": "no-store"}, "application/octet-stream")
+
+    async def tables(self, request: Request) -> Response:
+        body = await _body(request)
+        name = request.path_params["project"]
+
+        def answer() -> dict[str, Any]:
+            project = self._catalog.project(name)
+            project.refresh()
+            return self.asked_tables.answer(project, body)
+
+        return json_answer(request, await run_in_threadpool(answer))
 
     async def changes(self, request: Request) -> Response:
         project = await run_in_threadpool(self._project, request)

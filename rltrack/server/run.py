@@ -140,6 +140,7 @@ class _Server(uvicorn.Server):
         for watch in self.watches():
             watch.close()
         await super().shutdown(sockets)
+        self._app.state.tables.close()
 
 
 def _listen(host: str, port: int) -> socket.socket:
