@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import time
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -86,6 +88,8 @@ def describe_whole_run(project: Project, run: RunReader) -> dict[str, Any]:
     return describe_run(project, run) | {
         "metadata": run.metadata(),
         "axes": {key: common_axis([run], key) for key in run.digest().metrics},
+        "system_metrics": sorted(run.logged_keys("system")),
+        "files": files_of(run.folder.files),
         "media": [_describe_media(project.name, run.id, item) for item in media_of(run)],
         "events": [
             {
@@ -96,6 +100,18 @@ def describe_whole_run(project: Project, run: RunReader) -> dict[str, Any]:
             for note in run.notes()
         ],
     }
+
+
+def files_of(folder: Path) -> list[dict[str, Any]]:
+    """The files that a run saved, by path: name with ``/``, size and time of the last change."""
+    found = []
+    for path in sorted(folder.rglob("*")) if folder.is_dir() else []:
+        with contextlib.suppress(OSError):  # it was just removed
+            if path.is_file():
+                facts = path.stat()
+                name = path.relative_to(folder).as_posix()
+                found.append({"path": name, "bytes": facts.st_size, "time": facts.st_mtime})
+    return found
 
 
 def _describe_media(project: str, run_id: str, item: MediaItem) -> dict[str, Any]:

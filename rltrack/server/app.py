@@ -6,9 +6,10 @@ that takes long does not hold up the streams.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,12 +31,16 @@ from rltrack.server.answers import (
     describe_whole_run,
     json_answer,
 )
+from rltrack.server.bands import CENTRES, SPREADS, bands_of
 from rltrack.server.changes import LOOK_S, Watch
+from rltrack.server.edits import delete_runs, edit_runs, move_runs, restore_runs
 from rltrack.server.frame import encode_panels
 from rltrack.server.guard import MEDIA_POLICY, Guard
+from rltrack.server.logs import console_answer
 from rltrack.server.page import STATIC, page_answer
 from rltrack.server.query import answer_query
 from rltrack.server.tables import Tables
+from rltrack.stats.curves import Band
 from rltrack.store.media import file_inside
 from rltrack.store.panel import AUTO, Panel, panel
 from rltrack.store.project import Catalog, Project
@@ -47,6 +52,17 @@ MAX_PANELS: Final = 100
 MAX_RUNS: Final = 100
 MAX_BUCKETS: Final = 10_000
 _MAX_BODY_BYTES: Final = 4 << 20
+#: What a panel that says nothing else is.
+_PANEL: Final[dict[str, Any]] = {
+    "x": AUTO,
+    "buckets": 400,
+    "range": None,
+    "stream": "default",
+    "groups": {},
+    "centre": "mean",
+    "spread": "std",
+    "members": False,
+}
 #: The list of projects is looked at less often than a project: it reads every project's folder.
 _PROJECTS_LOOK_S: Final = 5 * LOOK_S
 
@@ -69,7 +85,13 @@ def create_app(root: Path, *, host: str = "127.0.0.1", static: Path = STATIC) ->
             Route(f"{one}/runs", site.runs),
             Route(f"{one}/runs/{{run}}", site.run),
             Route(f"{one}/runs/{{run}}/media/{{path:path}}", site.media),
+            Route(f"{one}/runs/{{run}}/files/{{path:path}}", site.file),
+            Route(f"{one}/runs/{{run}}/console", site.console),
             Route(f"{one}/query", site.query, methods=["POST"]),
+            Route(f"{one}/edit", site.edit, methods=["POST"]),
+            Route(f"{one}/delete", site.delete, methods=["POST"]),
+            Route(f"{one}/restore", site.restore, methods=["POST"]),
+            Route(f"{one}/move", site.move, methods=["POST"]),
             Route(f"{one}/series", site.series, methods=["POST"]),
             Route(f"{one}/tables/query", site.tables, methods=["POST"]),
             Route(f"{one}/changes", site.changes),
@@ -149,14 +171,48 @@ class _Site:
         }
         return FileResponse(file, headers=headers)
 
+    def file(self, request: Request) -> Response:
+        _, run = self._run(request)
+        path = request.path_params["path"]
+        file = file_inside(run.folder.files, path)
+        if file is None:
+            raise Refusal(404, f"run {run.id!r} has no file {path!r}", "its page lists its files")
+        headers = {"cache-control": "no-cache", "content-security-policy": MEDIA_POLICY}
+        if request.query_params.get("as") == "text":  # to be read in the page, whatever it is
+            return FileResponse(file, headers=headers, media_type="text/plain; charset=utf-8")
+        return FileResponse(file, headers=headers)
+
+    def console(self, request: Request) -> Response:
+        _, run = self._run(request)
+        return json_answer(request, console_answer(run, request.query_params.get("after")))
+
     async def query(self, request: Request) -> Response:
+        return await self._posted(request, answer_query)
+
+    async def edit(self, request: Request) -> Response:
+        return await self._posted(request, edit_runs)
+
+    async def delete(self, request: Request) -> Response:
+        return await self._posted(request, delete_runs)
+
+    async def restore(self, request: Request) -> Response:
+        body, name = await _body(request), request.path_params["project"]
+        done = await run_in_threadpool(restore_runs, self._catalog.root, name, body)
+        return json_answer(request, done)
+
+    async def move(self, request: Request) -> Response:
+        return await self._posted(request, move_runs)
+
+    async def _posted(
+        self, request: Request, work: Callable[[Project, Any], dict[str, Any]]
+    ) -> Response:
         body = await _body(request)
         name = request.path_params["project"]
 
         def answer() -> dict[str, Any]:
             project = self._catalog.project(name)
             project.refresh()
-            return answer_query(project, body)
+            return work(project, body)
 
         return json_answer(request, await run_in_threadpool(answer))
 
@@ -259,6 +315,10 @@ def _version(text: str | None) -> int:
 
 
 async def _body(request: Request) -> Any:
+    # A form of another site cannot say this without asking first, which is refused.
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json":
+        raise Refusal(415, f"content-type={kind!r}", "send application/json")
     data = bytearray()
     async for chunk in request.stream():
         data += chunk
@@ -283,8 +343,8 @@ def _checked_panel(one: Any) -> dict[str, Any]:
     Raises:
         Refusal: something in it is not what it may be.
     """
-    asked = {"x": AUTO, "buckets": 400, "range": None} | (one if isinstance(one, dict) else {})
-    runs, shown = asked.get("runs"), asked["range"]
+    asked = _PANEL | (one if isinstance(one, dict) else {})
+    runs, shown, groups = asked.get("runs"), asked["range"], asked["groups"]
 
     def check(name: str, fits: bool, wanted: str) -> None:
         if not fits:
@@ -294,8 +354,19 @@ def _checked_panel(one: Any) -> dict[str, Any]:
     check("x", isinstance(asked["x"], str), "auto, _step, _timestamp, _runtime or a metric")
     check("buckets", type(asked["buckets"]) is int and asked["buckets"] > 0, "a number above 0")
     check("runs", _are_runs(runs), f"a list of up to {MAX_RUNS} run ids")
+    check("stream", asked["stream"] in ("default", "system"), "default or system")
+    check("groups", _are_groups(groups, runs), "runs of the panel by the name of their group")
+    check("centre", asked["centre"] in CENTRES, f"one of {', '.join(CENTRES)}")
+    check("spread", asked["spread"] in SPREADS, f"one of {', '.join(SPREADS)}")
     check("range", shown is None or _is_range(shown), "null, or two numbers, the smaller first")
     return asked
+
+
+def _are_groups(groups: Any, runs: Any) -> bool:
+    return isinstance(groups, dict) and all(
+        isinstance(group, list) and all(isinstance(one, str) and one in runs for one in group)
+        for group in groups.values()
+    )
 
 
 def _are_runs(runs: Any) -> bool:
@@ -313,15 +384,22 @@ def _is_range(shown: Any) -> bool:
     )
 
 
-def _panel(asked: dict[str, Any], runs: dict[str, RunReader | None]) -> Panel:
+def _panel(
+    asked: dict[str, Any], runs: dict[str, RunReader | None]
+) -> tuple[Panel, Mapping[str, Band]]:
     shown = asked["range"]
-    return panel(
+    found = panel(
         {run_id: runs[run_id] for run_id in asked["runs"]},
         asked["key"],
         x=asked["x"],
         buckets=min(max(asked["buckets"], MIN_BUCKETS), MAX_BUCKETS),
         shown=None if shown is None else (float(shown[0]), float(shown[1])),
+        stream=asked["stream"],
     )
+    bands = bands_of(found, asked["groups"], asked["centre"], asked["spread"])
+    if asked["groups"] and not asked["members"]:
+        found = dataclasses.replace(found, series={})
+    return found, bands
 
 
 # -- when it cannot be answered --------------------------------------------------------------------

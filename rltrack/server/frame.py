@@ -12,11 +12,12 @@ from __future__ import annotations
 import dataclasses
 import json
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
 
+from rltrack.stats.curves import Band
 from rltrack.store.columns import Floats
 from rltrack.store.panel import Panel
 from rltrack.store.thin import Buckets
@@ -24,8 +25,8 @@ from rltrack.store.thin import Buckets
 _COLUMNS: Final = tuple(field.name for field in dataclasses.fields(Buckets))
 
 
-def encode_panels(panels: Sequence[Panel]) -> bytes:
-    """The body of an answer to these charts, in their order."""
+def encode_panels(panels: Sequence[tuple[Panel, Mapping[str, Band]]]) -> bytes:
+    """The body of an answer to these charts, each with the bands of its groups, in their order."""
     columns: list[Floats] = []
     offset = 0
 
@@ -49,9 +50,20 @@ def encode_panels(panels: Sequence[Panel]) -> bytes:
                     {"run": run} | {name: put(getattr(buckets, name)) for name in _COLUMNS}
                     for run, buckets in panel.series.items()
                 ],
+                "bands": [
+                    {
+                        "group": group,
+                        "name": band.name,
+                        "count": put(band.count.astype(np.float64)),
+                        "centre": put(band.centre),
+                        "low": put(band.low),
+                        "high": put(band.high),
+                    }
+                    for group, band in bands.items()
+                ],
                 "missing": panel.missing,
             }
-            for panel in panels
+            for panel, bands in panels
         ]
     }
     head = json.dumps(header, separators=(",", ":"), allow_nan=False).encode()

@@ -2,7 +2,7 @@
 
 A page of another site could point its own name at 127.0.0.1 and then read everything here
 (DNS rebinding). Its requests carry that name in `Host`, so only names that mean this machine
-are answered. The policy on content keeps a page, and a logged file that is opened as one,
+are answered, and what changes something is asked by pages from here alone. The policy on content keeps a page, and a logged file that is opened as one,
 from loading or running anything that is not from here.
 """
 
@@ -64,7 +64,10 @@ class Guard:
             await self._app(scope, receive, send)
             return
         if not self._accepts(scope):
-            await _refuse(send)
+            await _refuse(send, 421, _HOST_TOLD, _HOST_HINT)
+            return
+        if not _is_from_here(scope):
+            await _refuse(send, 403, _ORIGIN_TOLD, _ORIGIN_HINT)
             return
 
         async def send_guarded(message: Message) -> None:
@@ -99,13 +102,28 @@ def _is_address(name: str) -> bool:
     return True
 
 
-async def _refuse(send: Send) -> None:
-    body = json.dumps(
-        {
-            "error": "this server does not answer to the host name of the request",
-            "hint": "open the address that `rltrack ui` printed, or give that name with --host",
-        }
-    ).encode()
+def _is_from_here(scope: Scope) -> bool:
+    """Whether a request that could change something is no other site's.
+
+    Browsers put the site that asks into `Origin`, and programs, which are trusted, put nothing.
+    """
+    if scope["method"] in ("GET", "HEAD", "OPTIONS"):
+        return True
+    headers: dict[bytes, bytes] = dict(scope["headers"])
+    origin = headers.get(b"origin")
+    if origin is not None:
+        return origin.lower().partition(b"://")[2] == headers.get(b"host", b"").lower()
+    return headers.get(b"sec-fetch-site", b"none") in (b"same-origin", b"none")
+
+
+_HOST_TOLD: Final = "this server does not answer to the host name of the request"
+_HOST_HINT: Final = "open the address that `rltrack ui` printed, or give that name with --host"
+_ORIGIN_TOLD: Final = "a page of another site asked for a change"
+_ORIGIN_HINT: Final = "open the dashboard at the address that `rltrack ui` printed"
+
+
+async def _refuse(send: Send, status: int, error: str, hint: str) -> None:
+    body = json.dumps({"error": error, "hint": hint}).encode()
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": 421, "headers": headers})
+    await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

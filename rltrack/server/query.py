@@ -15,6 +15,7 @@ _DEFAULTS: Final[dict[str, Any]] = {
     "filter": None,
     "order": ["-created_at"],
     "group": None,
+    "columns": None,
     "offset": 0,
     "limit": 50,
 }
@@ -27,11 +28,14 @@ def answer_query(project: Project, body: Any) -> dict[str, Any]:
         project: as of its last refresh.
         body: ``filter`` (a text, or a dict as MongoDB has it), ``order`` (a list of fields, with
             ``-`` in front for descending), ``group`` (a list of fields, or ``{"all_config_but":
-            [keys]}``), ``offset`` and ``limit``; each may be left out.
+            [keys]}``), ``columns`` (a list of fields), ``offset`` and ``limit``; each may be left
+            out.
 
     Returns:
         ``total`` runs that fit, and of the page ``runs``; or, grouped, of the page of ``groups``
-        each's ``values``, ``count`` and the ``runs`` by id, in order.
+        each's ``values``, ``count`` and the ``runs`` by id, in order. With ``columns``, of all
+        runs that fit the ``ids``, in order, and by field the ``values``: what a table of ten
+        thousand rows shows of them is one answer.
 
     Raises:
         Refusal: something in it is not what it may be.
@@ -44,6 +48,8 @@ def answer_query(project: Project, body: Any) -> dict[str, Any]:
             groups = _groups(table, asked["group"], places)
         except UsageError as mistake:
             raise Refusal(400, str(mistake), "the README tells how filters are written") from None
+        if asked["columns"] is not None:
+            return _columns(project, table, asked["columns"], places)
         page = slice(asked["offset"], asked["offset"] + asked["limit"])
         found: dict[str, Any] = {"version": project.version, "total": len(places)}
         if groups is not None:
@@ -57,6 +63,25 @@ def answer_query(project: Project, body: Any) -> dict[str, Any]:
             describe_run(project, project.run(table.runs[at].id)) for at in places[page].tolist()
         ]
         return found
+
+
+def _columns(
+    project: Project, table: RunTable, fields: list[str], places: Places
+) -> dict[str, Any]:
+    rows = places.tolist()
+    try:
+        columns = {name: table.column(name, field_reader(name, "columns")) for name in fields}
+    except UsageError as mistake:
+        raise Refusal(400, str(mistake), "the README tells how fields are written") from None
+    return {
+        "version": project.version,
+        "total": len(rows),
+        "ids": [table.runs[at].id for at in rows],
+        "values": {
+            name: [column.values[at][0] if column.values[at] else None for at in rows]
+            for name, column in columns.items()
+        },
+    }
 
 
 def _groups(
@@ -89,6 +114,7 @@ def _checked(body: Any) -> dict[str, Any]:
         group is None or _are_texts(group) or _are_texts(but),
         'null, a list of fields, or {"all_config_but": [keys]}',
     )
+    check("columns", asked["columns"] is None or _are_texts(asked["columns"]), "a list of fields")
     check("offset", type(asked["offset"]) is int and asked["offset"] >= 0, "0 or more")
     check(
         "limit",

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from rltrack.journal.definitions import STEP
+from rltrack.journal.definitions import RUNTIME, STEP
 from rltrack.store.blocks import pick_level
 from rltrack.store.line import Line, line
-from rltrack.store.run import RunDigest, RunReader
+from rltrack.store.run import RunDigest, RunReader, StreamName
 from rltrack.store.thin import Buckets, Grid, even_grid, own_grid, thin, thin_blocks
 
 AUTO: Final = "auto"
@@ -39,6 +39,7 @@ def panel(
     x: str = AUTO,
     buckets: int,
     shown: tuple[float, float] | None = None,
+    stream: StreamName = "default",
 ) -> Panel:
     """Thin a metric of many runs to one grid.
 
@@ -48,12 +49,15 @@ def panel(
         x: the axis; `auto` is what most of the runs say by `define_metric`.
         buckets: how many points a line may have at most; 2 or more.
         shown: the part of the axis; by default all of it.
+        stream: of the runs' history, or of their machines' samples, which stand over the run's time.
     """
-    if x == AUTO:
+    if x == AUTO and stream == "system":
+        x = RUNTIME
+    elif x == AUTO:
         x = common_axis((run for run in runs.values() if run is not None), key)
     lines: dict[str, Line] = {}
     for run_id, run in runs.items():
-        found = line(run, key, x) if run is not None else None
+        found = line(run, key, x, stream) if run is not None else None
         if found is not None:
             lines[run_id] = found
     extent = None

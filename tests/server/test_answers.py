@@ -48,6 +48,9 @@ def decode(body: bytes) -> list[dict[str, Any]]:
         for one in panel["series"]:
             for name in ("count", "nan", "pos_inf", "neg_inf", "min", "max", "mean", "last"):
                 one[name] = column(one[name], length)
+        for one in panel["bands"]:
+            for name in ("count", "centre", "low", "high"):
+                one[name] = column(one[name], length)
     assert used == len(data)
     return panels
 
@@ -270,7 +273,8 @@ def test_a_wrong_request_is_told_what_is_wrong_with_it(
     """With what it may be."""
     rltrack.init(project="p").finish()
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    answer = client.post("/api/projects/p/series", content=content)
+    headers = {"content-type": "application/json"}
+    answer = client.post("/api/projects/p/series", content=content, headers=headers)
 
     assert answer.status_code == 400
     assert told in answer.json()["error"]

@@ -88,3 +88,14 @@ def test_a_run_that_is_new_is_in_the_next_answer(client: httpx.Client) -> None:
     found = ask(client, filter="state = running")
     assert ids(found) == ["live"]
     assert found["runs"][0]["summary"]["return"] == 7.0
+
+
+def test_columns_of_all_runs_are_one_answer(client: httpx.Client) -> None:
+    """What a metric amounts to, beside config, of more runs than a page has."""
+    found = ask(client, columns=["max(return)", "config.seed", "group"], order=["-max(return)"])
+    assert found["ids"] == ["r5", "r4", "r3", "r2", "r1", "r0"]
+    assert found["values"]["max(return)"][:2] == [52.0, 42.0]
+    assert found["values"]["config.seed"] == [1, 1, 1, 0, 0, 0]
+    assert found["values"]["group"] == [None] * 6
+    answer = client.post("/api/projects/p/query", json={"columns": ["worst(return)"]})
+    assert answer.status_code == 400
