@@ -201,6 +201,10 @@ class Lifecycle(Identity):
         """End the run as the exception says by which its block, or its process, was left."""
         self._end(by_error(error))
 
+    def end_as_crashed(self) -> None:
+        """End a run of which nobody said how it ended; for importers."""
+        self._end(End("crashed", 1))
+
     def end_by_termination(self) -> bool:
         """End the run since the process is told to terminate; from a thread of its own.
 

@@ -23,7 +23,9 @@ def add_to(commands: Commands) -> None:
         prints_json=True,
     )
     command.add_argument("what", help=f"where it comes from: {', '.join(_FORMS)}, or a FILE.zip")
-    command.add_argument("path", nargs="?", help="its folder: for tensorboard, the logdir")
+    command.add_argument(
+        "path", nargs="?", help="its folder: for tensorboard the logdir, for wandb ./wandb"
+    )
     command.add_argument(
         "--project",
         help="project of new runs (default: that of rltrack.init in this folder; of a zip, their own)",
@@ -83,6 +85,29 @@ def _project(options: argparse.Namespace) -> str:
     return default_project(Path.cwd()) if project is None else checked_project(project)
 
 
+def _import_wandb(options: argparse.Namespace) -> int:
+    from rltrack.importers.wandb import import_wandb
+
+    bar = _Bar(sys.stderr.isatty() and not options.json)
+    found = []
+    for run in import_wandb(
+        Path(options.path), root_of(options), options.project, progress=bar.show
+    ):
+        found.append(run)
+        if not options.json:
+            bar.clear()
+            print(f"{run.name}: {run.outcome}, {run.values:,} values, {run.run}")
+            for trouble in run.trouble:
+                print(f"  left out: {trouble}")
+    bar.clear()
+    if options.json:
+        print_json([dataclasses.asdict(run) for run in found])
+    else:
+        new = sum(run.outcome == "new" for run in found)
+        print(f"{new} new runs of {len(found)}; `rltrack ls` lists them")
+    return 0
+
+
 class _Bar:
     """A line that says how far the reading is, where somebody looks at it."""
 
@@ -105,4 +130,7 @@ class _Bar:
             print("\r\x1b[K", end="", file=sys.stderr, flush=True)
 
 
-_FORMS: Final[dict[str, Command]] = {"tensorboard": _import_tensorboard}
+_FORMS: Final[dict[str, Command]] = {
+    "tensorboard": _import_tensorboard,
+    "wandb": _import_wandb,
+}

@@ -12,11 +12,7 @@ file was read is in its metadata.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import secrets
-import shutil
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -24,8 +20,9 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from rltrack._run import Run
-from rltrack.errors import NotFoundError, UsageError
-from rltrack.folder import RunFacts, RunFolder, projects, run_folder
+from rltrack.errors import NotFoundError
+from rltrack.folder import RunFacts, RunFolder, run_folder
+from rltrack.importers.staging import add_to, find, move_in_place, staging_folder
 from rltrack.importers.tensorboard_events import (
     event_class,
     read_history,
@@ -38,15 +35,12 @@ from rltrack.journal.writer import JournalWriter
 from rltrack.settings import Settings
 from rltrack.store.run import RunReader
 
-#: Below the root; nothing in it is a project, since runs lie one folder deeper.
-STAGING: Final = ".importing"
 #: Key of the run's metadata that tells where it comes from, and how far that was read.
 SOURCE_KEY: Final = "tensorboard_import"
 TAG: Final = "tensorboard"
 #: What `add_embedding` writes: files beside the events, for a plugin with no like in a run.
 PROJECTOR_CONFIG: Final = "projector_config.pbtxt"
 _REPORT_EVERY: Final = 2000
-_ABANDONED_S: Final = 600.0
 
 #: Told how many bytes of how many are read.
 Progress = Callable[[int, int], None]
@@ -111,7 +105,7 @@ def _import_one(
     source: Source, root: Path, project: str, progress: Callable[[int], None]
 ) -> Imported:
     run_id, began_s = identity(source)
-    known = _find(root, run_id)
+    known = find(root, run_id)
     if known is None:
         folder = run_folder(root, project, run_id)
         host, pid, process = this_process()
@@ -137,48 +131,15 @@ def _import_one(
     if known is not None and all(file.offset >= size_of(file) for file in source.all_files()):
         return Imported(source.name, path, "there already", 0, ())
     before = source.offsets()
-    with _staging(root) as staging:
+    with staging_folder(root) as staging:
         part, recorder, trouble = _record(source, staging, facts, config, progress)
         if known is None:
-            _move_in_place(part, folder)
+            move_in_place(part, folder)
             return Imported(source.name, path, "new", recorder.values, trouble)
         if source.offsets() == before:  # a torn tail, or damage: nothing that could be read
             return Imported(source.name, path, "there already", 0, trouble)
-        _add_to(folder, part, facts)
+        add_to(folder, part, facts)
         return Imported(source.name, path, "grown", recorder.values, trouble)
-
-
-def _find(root: Path, run_id: str) -> RunFolder | None:
-    """The run of that id, in whichever project it was put."""
-    for project in projects(root):
-        folder = run_folder(root, project, run_id)
-        if folder.run_json.exists():
-            return folder
-    return None
-
-
-@contextlib.contextmanager
-def _staging(root: Path) -> Iterator[Path]:
-    """A folder on the file system of the runs that nobody looks into; gone afterwards."""
-    folder = root / STAGING / secrets.token_hex(8)
-    folder.mkdir(parents=True)
-    for other in folder.parent.iterdir():
-        if _is_abandoned(other):
-            shutil.rmtree(other, ignore_errors=True)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        with contextlib.suppress(OSError):  # another import is going on
-            folder.parent.rmdir()
-
-
-def _is_abandoned(staging: Path) -> bool:
-    """Whether the import was killed whose folder this is: its run has no heartbeat any more."""
-    for path in (RunFolder(staging / "run").run_json, staging):
-        with contextlib.suppress(OSError):
-            return time.time() - path.stat().st_mtime > _ABANDONED_S
-    return False
 
 
 def _record(
@@ -238,30 +199,3 @@ def _record_events(
             trouble.append(f"the embeddings that {PROJECTOR_CONFIG} names")
     left_out = (f"{what} ({times} x)" for what, times in recorder.left_out.items())
     return (*left_out, *trouble)
-
-
-def _move_in_place(part: RunFolder, folder: RunFolder) -> None:
-    folder.path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        part.path.rename(folder.path)
-    except OSError:
-        if not folder.run_json.exists():
-            raise
-        raise UsageError(
-            f"another import has just made {folder.path}; import again to add what is new"
-        ) from None
-
-
-def _add_to(folder: RunFolder, part: RunFolder, before: RunFacts) -> None:
-    """Move the files of `part` into a run: media first, so that no row refers to nothing."""
-    for inner in ("media", "journal"):
-        for path in sorted((part.path / inner).rglob("*")):
-            if path.is_file():
-                target = folder.path / path.relative_to(part.path)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                path.rename(target)
-    ended_ns = part.read_facts().ended_ns
-    # Readers of a run that has ended look into its journal again if it seems another run.
-    folder.write_facts(
-        dataclasses.replace(before, ended_ns=ended_ns, created_ns=before.created_ns + 1)
-    )
