@@ -3,6 +3,7 @@
     provenance     where it comes from       capture/provenance.py
     system         what the machine does     capture/system.py
     console        what it prints            capture/console.py
+    code           of `Settings.code_dir`    _code.py
 
 A part that cannot start is told once, and the run goes on without it.
 """
@@ -32,7 +33,7 @@ def start(run: Run, settings: Settings, folder: Path) -> Callable[[], None]:
         What the end of the run must call, when everything else of it has ended.
     """
     stops: list[Callable[[], None]] = []
-    for begin in (_console, _provenance, _system):
+    for begin in (_console, _provenance, _code, _system):
         try:
             if stop := begin(run, settings, folder):
                 stops.append(stop)
@@ -86,6 +87,12 @@ def _provenance(run: Run, settings: Settings, folder: Path) -> Callable[[], None
         wanted=wanted,
         without=files.path.parent.parent,
         guesses=lambda: _seeds_in(run.config),
+        named={
+            name: value
+            for name in ("host", "username", "program")
+            if (value := getattr(settings, name))
+        },
+        notebook=settings.notebook_name,
     ).close
 
 
@@ -96,6 +103,12 @@ def _seeds_in(config: Mapping[str, Any]) -> Iterator[object]:
             yield from (inner for name, inner in value.items() if "seed" in str(name).lower())
         elif "seed" in key.lower():
             yield value
+
+
+def _code(run: Run, settings: Settings, folder: Path) -> Callable[[], None] | None:
+    if settings.save_code and settings.code_dir and run.is_owner:
+        run.log_code(settings.code_dir)
+    return None
 
 
 def _system(run: Run, settings: Settings, folder: Path) -> Callable[[], None] | None:

@@ -47,5 +47,6 @@ def log_code(
     run.note_metadata({"code": {"root": str(folder), "files": len(copied)}})
     program = Path(sys.argv[0] if sys.argv else "").stem or "python"
     artifact = Artifact(name or safe_name(f"source-{run.project}-{program}"), type="code")
-    artifact.add_dir(code)
+    for relative in copied:  # what else lies there is the program's own, or of another call
+        artifact.add_file(code / relative, name=relative.as_posix())
     return run.log_artifact(artifact)

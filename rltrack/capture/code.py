@@ -13,7 +13,7 @@ from typing import Any, Final
 
 #: What `log_code` takes by default.
 _ENDINGS: Final = (".py", ".pyi", ".ipynb", ".yaml", ".yml", ".toml", ".sh")
-_NAMES: Final = ("requirements.txt", "Dockerfile", "Makefile", "setup.cfg")
+_NAMES: Final = ("Dockerfile", "Makefile", "setup.cfg")
 #: Folders in which nobody's own code lies.
 _FOREIGN: Final = frozenset(
     ["__pycache__", "node_modules", "site-packages", "wandb", "rltrack-runs", "mlruns", "build"]
@@ -27,7 +27,8 @@ Choose = Callable[..., bool]
 def is_code(path: str) -> bool:
     """Whether a file is code, by its name."""
     name = os.path.basename(path)
-    return name.endswith(_ENDINGS) or name.startswith(_NAMES)
+    is_list = name.startswith("requirements") and name.endswith(".txt")
+    return name.endswith(_ENDINGS) or name.startswith(_NAMES) or is_list
 
 
 def nothing(path: str) -> bool:
@@ -121,13 +122,17 @@ def save_program(code: Path, top: Path | None) -> str | None:
     return str(relative) if copy_file(program, code / relative) else None
 
 
-def notebook_file() -> Path | None:
-    """The notebook that this process runs for, where that can be known."""
+def notebook_file(named: str | None = None) -> Path | None:
+    """The notebook that this process runs for, where that can be known.
+
+    Args:
+        named: what the user says that it is.
+    """
     shell: Any = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
-    named = [os.environ.get("JPY_SESSION_NAME")]  # set by Jupyter's server
+    names = [named, os.environ.get("JPY_SESSION_NAME")]  # which Jupyter's server sets
     if shell is not None:
-        named.append(shell.user_ns.get("__vsc_ipynb_file__"))  # by VS Code
-    found = (Path(name) for name in named if name and name.endswith(".ipynb"))
+        names.append(shell.user_ns.get("__vsc_ipynb_file__"))  # and this VS Code
+    found = (Path(name) for name in names if name and name.endswith(".ipynb"))
     return next((path for path in found if path.is_file()), None)
 
 

@@ -61,6 +61,8 @@ class Provenance:
         wanted: what is looked up.
         without: the folder of the runs, which is no part of the code.
         guesses: seeds that may have been set.
+        named: facts that the user names otherwise than they are.
+        notebook: the file of the notebook, where the user names it.
     """
 
     def __init__(
@@ -72,6 +74,8 @@ class Provenance:
         wanted: Wanted = Wanted(),
         without: Path | None = None,
         guesses: Callable[[], Iterable[object]] = tuple,
+        named: Mapping[str, Json] | None = None,
+        notebook: str | None = None,
     ) -> None:
         self._record = record
         self._folder = folder
@@ -79,10 +83,13 @@ class Provenance:
         self._wanted = wanted
         self._without = without
         self._guesses = guesses
+        self._notebook = notebook
         self._seeds = seeds(guesses())
         self._git: Git | None = None
         self._given_up = False
-        facts = process_facts()
+        facts = process_facts() | dict(named or {})
+        if notebook is not None:
+            facts["notebook"] = notebook
         record(facts | {"seeds": self._seeds} if self._seeds else facts)
         self._thread = threading.Thread(target=self._run, name="rltrack-provenance", daemon=True)
         self._thread.start()
@@ -122,7 +129,7 @@ class Provenance:
         from rltrack.capture.git import find_checkout
 
         saved = save_program(self._files / "code", find_checkout(self._folder))
-        notebook = notebook_file()
+        notebook = notebook_file(self._notebook)
         if notebook is not None and copy_file(notebook, self._files / "code" / notebook.name):
             saved = notebook.name
         if saved is not None:
