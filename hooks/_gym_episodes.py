@@ -143,6 +143,8 @@ class Recording:
         self._columns: dict[str, list[Any]] = {"reward": [], "action": []}
         self._timesteps = 0
         self._bytes = 0
+        self._first: npt.NDArray[np.uint8] | None = None
+        self._reused = False
         self.shortened = False
         self._shoot()
 
@@ -196,10 +198,25 @@ class Recording:
         if self._bytes + frame.nbytes > FILM_BYTES:
             self.shortened = True
             return
-        # A copy in row order: some envs draw into the same buffer again, or give a turned view.
-        self.frames.append(np.array(frame, order="C"))
+        self.frames.append(np.array(frame, order="C") if self._is_shared(frame) else frame)
         self._drawn_after.append(self._timesteps)
         self._bytes += frame.nbytes
+
+    def _is_shared(self, frame: npt.NDArray[np.uint8]) -> bool:
+        """Whether a frame has to be copied; a copy of CartPole's takes a third of drawing it.
+
+        Most envs give a new array each time. Those that draw into the same one again give the
+        same address while the array before is held, so the first is held, and is copied.
+        """
+        owner = frame if frame.base is None else frame.base
+        if not (isinstance(owner, np.ndarray) and owner.flags.owndata and frame.flags.c_contiguous):
+            return True  # a view of a surface, which must not be held, or a turned one
+        if self._first is None:
+            self._first = frame
+            return True
+        if np.may_share_memory(frame, self._first) or np.may_share_memory(frame, self.frames[-1]):
+            self._reused = True
+        return self._reused
 
     def trace(self) -> Trace:
         """What happened at each timestep."""

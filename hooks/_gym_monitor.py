@@ -67,8 +67,8 @@ class EpisodeMonitor(gymnasium.Wrapper[Any, Any, Any, Any]):
         video_keep: which films are kept: ``all``; ``best`` or ``worst``: those of episodes that
             gave more, or less, than all before; or a function of a `FinishedEpisode`. If none of
             the above is given, then each episode is filmed, which takes the time of rendering it.
-        max_fps: frames a second of a video at most: of an env that draws more, frames are left
-            out. None for all.
+        max_fps: frames a second of a video at most: of an env that has more, some are not drawn,
+            since drawing is what filming costs. The trace has each timestep. None for all.
         info_keys: what of the env's info is in the row, as its last timestep has it, and in the
             trace.
         observations: have these in the trace, too.
@@ -92,7 +92,7 @@ class EpisodeMonitor(gymnasium.Wrapper[Any, Any, Any, Any]):
         video_every_timesteps: int = 0,
         video_trigger: Callable[[int], bool] | None = None,
         video_keep: Keep = "all",
-        max_fps: float | None = 30.0,
+        max_fps: float | None = 24.0,
         info_keys: Sequence[str] = (),
         observations: bool = False,
         env_index: int | None = None,
@@ -233,7 +233,7 @@ class VectorEpisodeMonitor(_VectorWrapper):  # type: ignore[misc]
         video_every_timesteps: int = 0,
         video_trigger: Callable[[int], bool] | None = None,
         video_keep: Keep = "all",
-        max_fps: float | None = 30.0,
+        max_fps: float | None = 24.0,
         info_keys: Sequence[str] = (),
         observations: bool = False,
         global_step: Callable[[], int] | None = None,
