@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
     from rltrack.artifacts.artifact import Artifact
 
 TYPE: Final = "model"
+
+#: A checkpoint that is being written is in a folder of this name.
+_HALF: Final = ".checkpoint-"
+_ABANDONED_S: Final = 3600.0
 
 #: How many trainings of each run have begun in this process.
 _begun: WeakKeyDictionary[rltrack.Run, int] = WeakKeyDictionary()
@@ -47,6 +52,10 @@ class Checkpoints:
     def __init__(self, run: rltrack.Run) -> None:
         self._run = run
         self.name = f"checkpoint-{run.id}"
+        assert run.folder is not None
+        for left in run.folder.glob(f"{_HALF}*"):  # by a process that was killed as it saved
+            if time.time() - left.stat().st_mtime > _ABANDONED_S:
+                shutil.rmtree(left, ignore_errors=True)
 
     def add(
         self, save: Callable[[Path], Saved], aliases: list[str], metadata: Mapping[str, Any]
@@ -122,7 +131,7 @@ class Checkpoints:
     def _folder(self) -> Iterator[Path]:
         """A folder for the time of the block, on the disk that has the artifacts."""
         assert self._run.folder is not None
-        folder = Path(tempfile.mkdtemp(prefix=".checkpoint-", dir=self._run.folder))
+        folder = Path(tempfile.mkdtemp(prefix=_HALF, dir=self._run.folder))
         try:
             yield folder
         finally:

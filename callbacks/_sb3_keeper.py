@@ -124,6 +124,12 @@ class Keeper:
         self._next_checkpoint = Every(wishes.checkpoint_freq, model.num_timesteps)
         self._evaluation: Evaluation | None = None
         if wishes.eval_freq:
+            if facts.remote and wishes.eval_env is None:
+                run.warn(
+                    "SB3Callback remote evaluation",
+                    f"the envs live in other processes, so evaluations play {facts.env_id} as "
+                    "gymnasium.make makes it by default; if yours has arguments, pass eval_env=",
+                )
             self._evaluation = Evaluation(run, model, facts, wishes.eval_env, wishes.eval_episodes)
 
     # -- the events of a training ----------------------------------------------------------

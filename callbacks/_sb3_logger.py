@@ -43,8 +43,6 @@ FORMAT_NAME: Final = "rltrack"
 #: SB3 counts them from the start of `learn`.
 _ITERATIONS: Final = "time/iterations"
 
-_UNSTORABLE: Final = (Figure, Image)
-
 
 class _Written(tuple[str, ...]):
     """The `exclude` of a pending key that a run has already: equal to what stood there before.
@@ -153,19 +151,19 @@ class RunWriter(KVWriter):
         return not (isinstance(excluded, _Written) and excluded.run_path == self.run.path)
 
     def _stored(self, key: str, value: Any) -> Any:
-        if isinstance(value, _UNSTORABLE):
-            kind = type(value).__name__
-            why = f"SB3's {kind} cannot be stored yet"
-        elif isinstance(value, SB3Video):
-            kind = "Video"
-            try:
+        try:
+            # Now, and not when the row is written: SB3's next writer may close a figure.
+            if isinstance(value, Figure):
+                return rltrack.Image(value.figure)
+            if isinstance(value, Image):
+                return rltrack.Image(value.image, axes=value.dataformats)
+            if isinstance(value, SB3Video):
                 return rltrack.Video(value.frames, fps=float(value.fps))
-            except MediaError as refusal:
-                why = str(refusal)
-        else:
-            return value
-        self.run.warn(f"SB3Callback {kind}", f"{key} and its like are left out: {why}")
-        raise _LeftOutError
+        except (MediaError, TypeError, ValueError) as refusal:
+            kind = type(value).__name__
+            self.run.warn(f"SB3Callback {kind}", f"{key} and its like are left out: {refusal}")
+            raise _LeftOutError from refusal
+        return value
 
     def _define(self, row: dict[str, Any]) -> None:
         for key in row.keys() - self._defined:

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -34,11 +35,16 @@ class HuggingFaceCallback(TrainerCallback):
     Args:
         run: where to record; by default the run that is going on, or else a new one, which is
             finished when the training ends.
+        log_model: make each checkpoint that the trainer saves a version of the artifact
+            ``model-<run id>``.
         **init: for `rltrack.init`, if a run is begun: ``project``, ``name``, ``config``…
     """
 
-    def __init__(self, run: rltrack.Run | None = None, **init: Any) -> None:
+    def __init__(
+        self, run: rltrack.Run | None = None, *, log_model: bool = False, **init: Any
+    ) -> None:
         self._given = run
+        self._log_model = log_model
         self._init = init
         self._run: rltrack.Run | None = None
         self._run_is_ours = False
@@ -87,6 +93,22 @@ class HuggingFaceCallback(TrainerCallback):
     ) -> None:
         """Record what `predict` measured."""
         self.on_log(args, state, control, metrics)
+
+    def on_save(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Make a version of the checkpoint that was just saved."""
+        run = self._run
+        if run is None or not self._log_model:
+            return
+        try:
+            folder = f"checkpoint-{state.global_step}"
+            facts = {"global_step": state.global_step, "epoch": state.epoch}
+            artifact = rltrack.Artifact(f"model-{run.id}", "model", metadata=facts)
+            artifact.add_dir(os.path.join(args.output_dir or "", folder))
+            run.log_artifact(artifact)
+        except Exception as fault:
+            run.survive("HuggingFaceCallback: keeping a checkpoint", fault)
 
     def on_train_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any

@@ -11,10 +11,11 @@ import os
 from argparse import Namespace
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import torch
 from lightning.fabric.loggers.logger import rank_zero_experiment
+from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import Logger
 from lightning_utilities.core.rank_zero import rank_zero_only
 
@@ -31,12 +32,15 @@ class RltrackLogger(Logger):
     `test` log after `fit` stands beside the last step and replaces nothing. Checkpoints of a
     trainer without ``default_root_dir`` go into the run's folder. Anything else of a run is
     reached by `experiment`: ``self.logger.experiment.log({"image": rltrack.Image(...)})``.
+    Checkpoints may be versions of the artifact ``model-<run id>`` as well, with the alias ``best``.
 
     The run goes on after `fit`, for `test`; it ends with the program, or by `rltrack.finish`.
 
     Args:
         run: where to record; by default the run that is going on, or else a new one, begun with
             the first thing to record.
+        log_model: make artifacts of checkpoints: True of those that are left at the end, ``all`` of
+            each as it is saved.
         prefix: put before the name of each metric, with a ``/``.
         **init: for `rltrack.init`, if a run is begun: ``project``, ``name``, ``config``…
 
@@ -44,7 +48,14 @@ class RltrackLogger(Logger):
         UsageError: both `run` and arguments for another are given.
     """
 
-    def __init__(self, run: rltrack.Run | None = None, *, prefix: str = "", **init: Any) -> None:
+    def __init__(
+        self,
+        run: rltrack.Run | None = None,
+        *,
+        log_model: Literal["all"] | bool = False,
+        prefix: str = "",
+        **init: Any,
+    ) -> None:
         super().__init__()
         if run is not None and init:
             raise rltrack.UsageError(
@@ -54,6 +65,9 @@ class RltrackLogger(Logger):
         self._run = run
         self._init = init
         self._prefix = f"{prefix}/" if prefix else ""
+        self._log_model = log_model
+        self._savers: list[ModelCheckpoint] = []
+        self._kept: dict[str, float] = {}
 
     @property
     @rank_zero_experiment
@@ -120,6 +134,40 @@ class RltrackLogger(Logger):
             log_graph: record how the model is built, too.
         """
         rltrack.watch(model, log=log, log_freq=log_freq, log_graph=log_graph, run=self.experiment)
+
+    def after_save_checkpoint(self, checkpoint_callback: ModelCheckpoint) -> None:
+        """Keep what was just saved, or remember who saved it."""
+        if self._log_model == "all":
+            self._keep(checkpoint_callback)
+        elif self._log_model and checkpoint_callback not in self._savers:
+            self._savers.append(checkpoint_callback)
+
+    @rank_zero_only
+    def finalize(self, status: str) -> None:
+        """Keep the checkpoints that are left, if the training ended well."""
+        for saver in self._savers if status == "success" else ():
+            self._keep(saver)
+
+    @rank_zero_only
+    def _keep(self, saver: ModelCheckpoint) -> None:
+        """Make a version of each checkpoint that is not one yet; the best one last."""
+        run = self.experiment
+        scores = {path: float(score) for path, score in saver.best_k_models.items()}
+        paths = [*scores, saver.last_model_path, saver.best_model_path]
+        try:
+            for path in sorted(
+                dict.fromkeys(paths), key=lambda path: path == saver.best_model_path
+            ):
+                saved_s = os.stat(path).st_mtime if path and os.path.isfile(path) else 0.0
+                if saved_s <= self._kept.get(path, 0.0):
+                    continue
+                facts = {"original_filename": os.path.basename(path), "score": scores.get(path)}
+                artifact = rltrack.Artifact(f"model-{run.id}", "model", metadata=facts)
+                artifact.add_file(path, "model.ckpt")
+                run.log_artifact(artifact, aliases=["best"] * (path == saver.best_model_path))
+                self._kept[path] = saved_s
+        except Exception as fault:
+            run.survive("RltrackLogger: keeping a checkpoint", fault)
 
     @property
     def save_dir(self) -> str | None:

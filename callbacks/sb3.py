@@ -40,7 +40,8 @@ class SB3Callback(BaseCallback):
       and the like, and a row for each episode: ``eval/episode_return``…
     - Checkpoints every `checkpoint_freq` timesteps, as versions of the artifact
       ``checkpoint-<run id>``. A program that is run again with ``resume="auto"`` goes on from the
-      last one as if it had not been interrupted: the same bits, the same rows.
+      last one as if it had not been interrupted: the same bits, the same rows, on a CPU of the
+      same kind with as many threads.
 
     Every row carries ``global_step``, the timesteps so far over all envs. Training is what
     matters: if recording fails, the run says so once and the training goes on.

@@ -41,8 +41,10 @@ class Points(torch.utils.data.Dataset[dict[str, torch.Tensor]]):
         return {"x": x, "labels": 2 * x}
 
 
-def trainer(callback: HuggingFaceCallback, folder: Path) -> Any:
+def trainer(callback: HuggingFaceCallback, folder: Path, **more: Any) -> Any:
+    chosen: dict[str, Any] = {"save_strategy": "no"} | more
     args = transformers.TrainingArguments(
+        **chosen,
         output_dir=str(folder),
         max_steps=6,
         per_device_train_batch_size=4,
@@ -50,7 +52,6 @@ def trainer(callback: HuggingFaceCallback, folder: Path) -> Any:
         logging_steps=2,
         eval_strategy="steps",
         eval_steps=3,
-        save_strategy="no",
         report_to=[],
         disable_tqdm=True,
         use_cpu=True,
@@ -86,6 +87,18 @@ def test_all_that_the_trainer_logs_is_there(
     assert run.config["max_steps"] == 6
     assert run.config["hidden_size"] == 1
     assert run.config["learning_rate"] == 0.05  # the training's, not the model's
+
+
+def test_checkpoints_are_versions_on_request(run: rltrack.Run, tmp_path: Path) -> None:
+    """As the trainer saves them."""
+    more = {"save_strategy": "steps", "save_steps": 3, "save_total_limit": 1}
+    trainer(HuggingFaceCallback(run, log_model=True), tmp_path, **more).train()
+    run.finish()
+
+    found = rltrack.Api().run(run.path).logged_artifacts()
+    assert [version.metadata["global_step"] for version in found] == [3, 6]
+    folder = Path(found[0].download(tmp_path / "first"))
+    assert (folder / "trainer_state.json").is_file()
 
 
 def test_a_run_of_its_own_ends_with_the_training(root: Path, tmp_path: Path) -> None:

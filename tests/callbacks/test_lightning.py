@@ -26,6 +26,7 @@ class Line(lightning.LightningModule):
     def __init__(self, learning_rate: float = 0.1) -> None:
         super().__init__()
         self.save_hyperparameters()
+        torch.manual_seed(0)
         self.layer = torch.nn.Linear(1, 1)
 
     def _loss(self, batch: Any) -> torch.Tensor:
@@ -89,6 +90,25 @@ def test_checkpoints_go_into_the_runs_folder(run: rltrack.Run, tmp_path: Path) -
 
     assert run.folder is not None
     assert [path.suffix for path in (run.folder / "checkpoints").iterdir()] == [".ckpt"]
+
+
+@pytest.mark.parametrize(("log_model", "kept"), [(True, 2), ("all", 2), (False, 0)])
+def test_checkpoints_are_versions_on_request(
+    run: rltrack.Run, log_model: Any, kept: int, tmp_path: Path
+) -> None:
+    """The best one has an alias by which it is found."""
+    saver = lightning.pytorch.callbacks.ModelCheckpoint(tmp_path, monitor="val_loss", save_top_k=2)
+    host = trainer(RltrackLogger(run, log_model=log_model), callbacks=[saver])
+    host.fit(Line(), data(), data())
+    run.finish()
+
+    found = rltrack.Api().run(run.path).logged_artifacts()
+    assert len(found) == kept
+    if kept:
+        [best] = [version for version in found if "best" in version.aliases]
+        assert best.metadata["original_filename"] == Path(saver.best_model_path).name
+        ckpt = Path(best.download(tmp_path / "best"), "model.ckpt")
+        assert ckpt.read_bytes() == Path(saver.best_model_path).read_bytes()
 
 
 def test_it_begins_a_run_with_the_first_thing_to_record(root: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
+import matplotlib.figure
 import numpy as np
 import pytest
 import torch
@@ -26,6 +27,7 @@ from stable_baselines3.common.logger import (
     Logger,
     configure,
 )
+from stable_baselines3.common.logger import Image as SB3Image
 from stable_baselines3.common.logger import Video as SB3Video
 from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import VecNormalize
@@ -96,6 +98,19 @@ def test_all_that_the_logger_records_arrives_as_it_is(
     assert run.config["algo"] == name
     assert run.config["learning_rate"] == model.learning_rate
     assert not re.search(r"0x[0-9a-f]{6,}| object at ", str(run.config))
+
+
+def test_what_tensorboard_never_sees_is_there(run: rltrack.Run, recorded: Read) -> None:
+    """SB3 keeps four keys from it, and dumps the last update's numbers to nobody."""
+    small_ppo().learn(128, callback=SB3Callback(run))
+
+    found = recorded(run)
+    kept_from_it = {"time/iterations", "time/time_elapsed", "time/total_timesteps"}
+    assert all(kept_from_it <= row.values.keys() for row in found.dumps[:-1])
+    updates = [r.values["train/n_updates"] for r in found.dumps if "train/n_updates" in r.values]
+    assert updates == [2, 4]
+    assert found.dumps[-1].step == 128
+    assert {"train/loss", "train/value_loss"} <= found.dumps[-1].values.keys()
 
 
 def test_values_keep_their_type_and_every_bit(
@@ -212,6 +227,12 @@ class Speaker(BaseCallback):
         return True
 
 
+def drawing() -> matplotlib.figure.Figure:
+    figure = matplotlib.figure.Figure(figsize=(1, 1))
+    figure.add_subplot().plot([1, 2])
+    return figure
+
+
 def learn_and_dump(run: rltrack.Run, speaker: BaseCallback) -> None:
     model = small_ppo()
     model.set_logger(Logger(None, []))
@@ -234,6 +255,8 @@ def test_values_of_every_kind_find_their_form(run: rltrack.Run, recorded: Read) 
             many=torch.arange(1000.0),
             nan=float("nan"),
             film=SB3Video(frames, fps=20),
+            figure=Figure(drawing(), close=True),
+            image=SB3Image(np.zeros((3, 8, 12), np.uint8), "CHW"),
         ),
     )
 
@@ -250,17 +273,19 @@ def test_values_of_every_kind_find_their_form(run: rltrack.Run, recorded: Read) 
     assert values["user/nan"] != values["user/nan"]
     assert values["user/film"]["fps"] == 20.0
     assert values["user/film"]["frames"] == 4
+    assert (values["user/image"]["width"], values["user/image"]["height"]) == (12, 8)
+    assert values["user/figure"]["_type"] == "image-file"
 
 
-def test_what_cannot_be_stored_yet_is_left_out_with_one_warning(
+def test_what_cannot_be_stored_is_left_out_with_one_warning(
     run: rltrack.Run, recorded: Read
 ) -> None:
     """The rest of the row must not suffer, and nobody wants a warning at each dump."""
 
     class Painter(BaseCallback):
         def _on_step(self) -> bool:
-            self.logger.record("user/figure", Figure(None, close=False))
-            self.logger.record("user/other", Figure(None, close=False))
+            self.logger.record("user/image", SB3Image(np.zeros(3), "HWC"))
+            self.logger.record("user/other", SB3Image(np.zeros(3), "HWC"))
             self.logger.record("user/good", 1.5)
             self.logger.record("user/film", SB3Video(torch.zeros(3), fps=20))
             return True
@@ -269,9 +294,9 @@ def test_what_cannot_be_stored_yet_is_left_out_with_one_warning(
 
     found = recorded(run)
     assert found.dumps[0].values["user/good"] == 1.5
-    assert not {"user/figure", "user/film"} & found.dumps[0].values.keys()
+    assert not {"user/image", "user/other", "user/film"} & found.dumps[0].values.keys()
     assert len(found.warnings) == 2
-    assert "user/figure and its like are left out" in found.warnings[0]
+    assert "user/image and its like are left out" in found.warnings[0]
 
 
 def test_hparams_become_config(run: rltrack.Run) -> None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -405,6 +409,48 @@ def test_a_damaged_checkpoint_is_passed_over(
     assert all(map(torch.equal, bits(model), bits(expected)))
     notes = warnings_of(run)
     assert any("cannot be read, and the one before it is taken" in note for note in notes)
+
+
+DYING = """
+import os, signal, sys
+import torch
+torch.set_num_threads(1)  # as in this process: sums are as long as a thread's part
+import rltrack
+from rltrack.callbacks import SB3Callback
+from stable_baselines3 import PPO as SB3PPO
+
+class PPO(SB3PPO):
+    def save(self, path, *args, **kwargs):
+        if self.num_timesteps > 200:
+            path.write_bytes(b"half of it")
+            os.kill(os.getpid(), signal.SIGKILL)
+        super().save(path, *args, **kwargs)
+
+with rltrack.init(project="p", id="broken", settings={"silent": True}):
+    model = PPO("MlpPolicy", "CartPole-v1", n_steps=32, batch_size=32, seed=3, device="cpu")
+    model.learn(400, callback=SB3Callback(checkpoint_freq=100, resume="auto"))
+"""
+
+
+def test_a_process_that_is_killed_as_it_saves_leaves_the_checkpoint_before(root: Path) -> None:
+    """There is no moment at which a half-written one could be taken for a whole one."""
+
+    def program(run_id: str) -> PPO:
+        model = PPO("MlpPolicy", "CartPole-v1", n_steps=32, batch_size=32, seed=3, device="cpu")
+        with begin(run_id):
+            model.learn(400, callback=SB3Callback(checkpoint_freq=100, resume="auto"))
+        return model
+
+    done = subprocess.run([sys.executable, "-c", DYING], check=False)
+    assert done.returncode == -signal.SIGKILL
+    [half] = root.rglob(".checkpoint-*")
+    os.utime(half, (0, 0))  # it was a day ago
+    resumed, through = program("broken"), program("through")
+
+    assert all(map(torch.equal, bits(resumed), bits(through)))
+    used = rltrack.Api().run("p/broken").used_artifacts()
+    assert [version.metadata["num_timesteps"] for version in used] == [128]
+    assert not list(root.rglob(".checkpoint-*"))
 
 
 def test_a_checkpoint_of_another_training_is_refused(root: Path) -> None:
