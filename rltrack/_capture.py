@@ -13,12 +13,17 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, Literal
+from weakref import WeakKeyDictionary
 
 from rltrack.settings import Settings
 
 if TYPE_CHECKING:
     from rltrack._run import Run
+    from rltrack.capture.console import Console
+
+#: Of runs that print, or are told that they do.
+_consoles: Final[WeakKeyDictionary[Run, Console]] = WeakKeyDictionary()
 
 
 def start(run: Run, settings: Settings, folder: Path) -> Callable[[], None]:
@@ -53,19 +58,34 @@ def start(run: Run, settings: Settings, folder: Path) -> Callable[[], None]:
 
 
 def _console(run: Run, settings: Settings, folder: Path) -> Callable[[], None] | None:
-    files = run.run_folder
-    if files is None or settings.console in (None, "off"):
+    if run.run_folder is None or settings.console in (None, "off"):
         return None
+    return _open_console(run, "redirect" if settings.console == "redirect" else "wrap").stop
+
+
+def _open_console(run: Run, mode: Literal["wrap", "redirect", "told"]) -> Console:
     from rltrack.capture.console import Console
 
+    assert run.run_folder is not None
     # Of many processes that record one run, each has a file.
     name = "output.log" if run.is_owner else f"output-{os.getpid()}.log"
-    return Console(
+    _consoles[run] = console = Console(
         run.record,
-        files.files / name,
-        mode="redirect" if settings.console == "redirect" else "wrap",
+        run.run_folder.files / name,
+        mode=mode,
         trouble=lambda message: run.warn("console", message),
-    ).stop
+    )
+    return console
+
+
+def write_logs(run: Run, text: str) -> None:
+    """Record text among what a run prints, or alone if that is not recorded."""
+    if run.run_folder is None:
+        return
+    if (console := _consoles.get(run)) is None:
+        console = _open_console(run, "told")
+        run.on_finish(console.stop)
+    console.write(text if text.endswith("\n") else f"{text}\n")
 
 
 def _provenance(run: Run, settings: Settings, folder: Path) -> Callable[[], None] | None:

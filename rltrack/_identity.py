@@ -94,6 +94,15 @@ class Identity:
         return self._facts.sweep
 
     @property
+    def sweep_url(self) -> str | None:
+        """None: a sweep is a folder; `rltrack ui` shows it."""
+        return None
+
+    def get_sweep_url(self) -> str | None:
+        """The old name of `sweep_url`."""
+        return self.sweep_url
+
+    @property
     def state(self) -> State:
         """``running``, and after `finish` what it came to."""
         return self._facts.state

@@ -19,7 +19,7 @@ from rltrack._values import config_value
 from rltrack.capture.exit import in_notebook
 from rltrack.errors import UsageError
 from rltrack.journal.records import Json
-from rltrack.settings import Mode, Resume, Settings, from_mapping, resolve
+from rltrack.settings import Mode, Reinit, Resume, Settings, from_mapping, resolve
 
 if TYPE_CHECKING:
     from rltrack._metrics import Metric
@@ -30,8 +30,6 @@ _HOOKS = {
     "sync_tensorboard": "rltrack.hooks.tensorboard",
     "monitor_gym": "rltrack.hooks.gym",
 }
-
-Reinit = Literal["default", "return_previous", "finish_previous", "create_new"]
 
 #: Merged below every config where it lies in the current folder, as with W&B.
 _CONFIG_DEFAULTS = "config-defaults.yaml"
@@ -149,6 +147,8 @@ def init(
         fork_from=fork_from,
         save_code=save_code,
         entity=entity,
+        allow_val_change=_chosen(allow_val_change),
+        sync_tensorboard=_chosen(tensorboard if sync_tensorboard is None else sync_tensorboard),
     )
     values = _config_values(config, chosen, config_include_keys, config_exclude_keys)
     what_then = _checked_reinit(reinit, chosen)
@@ -184,7 +184,11 @@ def init(
     from rltrack._start import start  # who only reads needs none
 
     notebook = in_notebook()
-    run = start(chosen, current_folder(), allow_val_change=bool(allow_val_change) or notebook)
+    run = start(
+        chosen,
+        current_folder(),
+        allow_val_change=bool(chosen.allow_val_change) or notebook,
+    )
     if trial is not None:  # first, so that it is never anything else
         run.config.update_locked(trial.config(values))
         values = {key: value for key, value in values.items() if key not in trial.parameters}
@@ -201,11 +205,16 @@ def init(
     later = dict.fromkeys(hooks_of_later_runs, True)
     start_hooks(
         run,
-        **{"sync_tensorboard": sync_tensorboard or tensorboard, "monitor_gym": monitor_gym} | later,
+        **{"sync_tensorboard": chosen.sync_tensorboard, "monitor_gym": monitor_gym} | later,
     )
     if not (chosen.silent or chosen.quiet or run.disabled):
         _tell(run, {"entity": entity, "anonymous": anonymous, "force": force, "magic": magic})
     return run
+
+
+def _chosen(value: object) -> bool | None:
+    """A switch as settings take it: scripts pass numbers and the like."""
+    return None if value is None else bool(value)
 
 
 def _tell(run: Run, without_meaning: Mapping[str, object]) -> None:
@@ -235,6 +244,8 @@ def _checked_reinit(reinit: Reinit | bool | None, chosen: Settings) -> Reinit:
         if not (chosen.silent or chosen.quiet):
             say(f"reinit={reinit} is an old word for reinit={meant!r}")
         return meant
+    if reinit in ("default", None):
+        reinit = chosen.reinit
     if reinit in ("default", None):
         return "finish_previous" if in_notebook() else "return_previous"
     return reinit or "return_previous"

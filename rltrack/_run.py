@@ -332,6 +332,30 @@ class Run(Keeping):
             self._alerts = Alerts(self)
         self._alerts.send(title, text, level, wait_duration)
 
+    def write_logs(self, text: str) -> None:
+        """Add text to what the run prints, in its record and not on the terminal.
+
+        Args:
+            text: one line, or several.
+
+        Raises:
+            RunFinishedError: `finish` was called before.
+        """
+        self._refuse_if_finished("write_logs")
+        from rltrack import _capture
+
+        _capture.write_logs(self, text)
+
+    def pin_config_keys(self, keys: Sequence[str]) -> None:
+        """Say which keys of the config matter most; it is kept as a fact about the run.
+
+        Raises:
+            UsageError: they are not texts.
+        """
+        if isinstance(keys, str) or not all(isinstance(key, str) for key in keys):
+            raise UsageError(f"pin_config_keys({keys!r}) must be a list of keys of the config")
+        self.note_metadata({"pinned_config_keys": list(keys)})
+
     def watch(self, models: Any, *args: Any, **kwargs: Any) -> Any:
         """`rltrack.watch`, into this run."""
         return _hook("watch", "watch")(models, *args, run=self, **kwargs)

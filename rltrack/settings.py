@@ -20,6 +20,7 @@ from rltrack.errors import UsageError
 
 Mode = Literal["offline", "online", "disabled", "shared"]
 Resume = Literal["allow", "must", "never", "auto"]
+Reinit = Literal["default", "return_previous", "finish_previous", "create_new"]
 Console = Literal["auto", "wrap", "redirect", "off"]
 
 #: W&B's other words for a mode.
@@ -45,25 +46,64 @@ _WANDBS_NAMES: Final = {
 #: Those without a meaning here, apart from private ones (``_name``, ``x_name``).
 _WANDBS_ONLY: Final = frozenset(
     [
-        "start_method",
-        "init_timeout",
+        "allow_media_symlink",
+        "allow_offline_artifacts",
         "anonymous",
-        "force",
-        "login_timeout",
-        "base_url",
         "api_key",
-        "symlink",
+        "app_url_override",
+        "azure_account_url_to_access_key",
+        "base_url",
+        "capture_loggers",
+        "console_chunk_max_bytes",
+        "console_chunk_max_seconds",
+        "console_multipart",
+        "credentials_file",
+        "disable_git_fork_point",
+        "disable_job_creation",
+        "docker",
+        "email",
+        "finish_timeout_raises",
+        "force",
+        "git_commit",
+        "git_remote",
+        "git_remote_url",
+        "git_root",
+        "heartbeat_seconds",
+        "http_proxy",
+        "https_proxy",
+        "identity_token_file",
+        "ignore_globs",
+        "init_timeout",
+        "insecure_disable_ssl",
+        "job_name",
+        "job_source",
+        "label_disable",
+        "launch",
+        "launch_config_path",
+        "login_timeout",
+        "max_end_of_run_history_metrics",
+        "max_end_of_run_summary_metrics",
+        "organization",
+        "problem",
+        "program_abspath",
+        "program_relpath",
+        "relogin",
+        "resumed",
+        "sagemaker_disable",
+        "settings_system",
         "show_colors",
         "show_emoji",
         "show_errors",
         "show_info",
         "show_warnings",
+        "start_method",
+        "stop_fn",
+        "stop_on_fatal_error",
         "summary_timeout",
-        "problem",
-        "program_relpath",
-        "sagemaker_disable",
-        "git_remote",
-        "email",
+        "summary_warnings",
+        "symlink",
+        "table_raise_on_max_row_limit_exceeded",
+        "use_dot_wandb",
     ]
 )
 #: A folder's settings file.
@@ -126,6 +166,12 @@ class Settings:
         "on with the last run of this folder and project if that did not finish",
         wandb="WANDB_RESUME",
     )
+    reinit: Reinit | None = _setting(
+        None,
+        "what `init` does while a run goes on: `return_previous` (the default in a script), "
+        "`finish_previous` (in a notebook), or `create_new`",
+        wandb="WANDB_REINIT",
+    )
     resume_from: str | None = _setting(
         None,
         "go on with a run behind a step, as `id?_step=100`; its later rows are hidden",
@@ -141,6 +187,16 @@ class Settings:
         "files of config that are merged below `init(config=)`; in the environment a list with "
         "commas",
         wandb="WANDB_CONFIG_PATHS",
+    )
+    allow_val_change: bool | None = _setting(
+        None,
+        "let keys of the config take other values (default false; in a notebook true)",
+        wandb="WANDB_ALLOW_VAL_CHANGE",
+    )
+    sync_tensorboard: bool | None = _setting(
+        None,
+        "record what the program writes for TensorBoard as well (default false)",
+        wandb="WANDB_SYNC_TENSORBOARD",
     )
     save_code: bool | None = _setting(
         None, "keep the code of the program beside the run (default false)", wandb="WANDB_SAVE_CODE"
@@ -438,6 +494,11 @@ def _checked(name: str, kind: str, value: Any) -> Any:
     elif name == "resume":
         if value not in get_args(Resume):
             raise UsageError(f"resume={value!r}: there are {', '.join(get_args(Resume))}")
+    elif name == "reinit":
+        if isinstance(value, bool):  # W&B's old words
+            value = "finish_previous" if value else "return_previous"
+        if value not in get_args(Reinit):
+            raise UsageError(f"reinit={value!r}: there are {', '.join(get_args(Reinit))}")
     elif name == "console":
         value = _CONSOLE_ALIASES.get(value, value) if isinstance(value, str) else value
         if value not in get_args(Console):

@@ -18,8 +18,8 @@ from rltrack.as_wandb import names
 from rltrack.as_wandb.unsupported import no_module, unsupported
 
 _MEDIA: Final = (
-    "Audio Bokeh Classes Graph Histogram Html Image ImageMask BoundingBoxes2D Molecule Object3D "
-    "Plotly Table JoinedTable Video box3d"
+    "Audio BatchableMedia Bokeh Classes Graph Histogram Html Image ImageMask Media Molecule Object3D "
+    "Plotly Table Video WBValue box3d"
 )
 _ERRORS: Final = (
     "AuthenticationError CommError Error UnsupportedError UsageError WandbCoreNotAvailableError"
@@ -59,7 +59,6 @@ _NAMES: Final = {
     "sdk.data_types.base_types.wb_value": "WBValue",
     "sdk.data_types.graph": "Graph",
     "sdk.data_types.helper_types": "",
-    "sdk.data_types.helper_types.bounding_boxes_2d": "BoundingBoxes2D",
     "sdk.data_types.helper_types.classes": "Classes",
     "sdk.data_types.helper_types.image_mask": "ImageMask",
     "sdk.data_types.histogram": "Histogram",
@@ -68,7 +67,7 @@ _NAMES: Final = {
     "sdk.data_types.molecule": "Molecule",
     "sdk.data_types.object_3d": "Object3D box3d",
     "sdk.data_types.plotly": "Plotly",
-    "sdk.data_types.table": "JoinedTable Table",
+    "sdk.data_types.table": "Table",
     "sdk.data_types.video": "Video",
     "sdk.lib": "RunDisabled SummaryDisabled",
     "sdk.lib.config_util": "ConfigError",

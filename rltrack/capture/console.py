@@ -10,6 +10,7 @@ more change, and the last ones when the run ends.
     wrap      `sys.stdout` and `sys.stderr` are overheard; what sub-processes and C libraries write
               is not. It is the default: nothing lies between the program and its terminal.
     redirect  file descriptors 1 and 2 go through a process of ours, so all is recorded.
+    told      nothing is overheard; only what `write` is told is recorded.
 
 More than `BURST_CHARACTERS` at once, or than `CHARACTERS_PER_S` for long, is shown on the terminal
 and left out of the record, with a line that says how much.
@@ -62,7 +63,7 @@ class Console:
         record: Callable[[ConsoleLogged], None],
         output: Path,
         *,
-        mode: Literal["wrap", "redirect"] = "wrap",
+        mode: Literal["wrap", "redirect", "told"] = "wrap",
         trouble: Callable[[str], None] = lambda message: None,
         most_characters: int = MOST_CHARACTERS,
         clock: Callable[[], int] = time.time_ns,
@@ -86,7 +87,7 @@ class Console:
         self._redirect: Redirect | None = None
         if mode == "redirect":
             self._start_redirect()
-        if refused := listen(self._hear, self._is_not_covered):
+        if mode != "told" and (refused := listen(self._hear, self._is_not_covered)):
             trouble(f"{' and '.join(refused)} cannot be recorded: it lets nobody set its `write`")
         self._thread = threading.Thread(target=self._run, name="rltrack-console", daemon=True)
         self._thread.start()
@@ -118,6 +119,10 @@ class Console:
 
     def _is_not_covered(self, stream: TextIO) -> bool:
         return self._redirect is None or not self._redirect.covers(stream)
+
+    def write(self, text: str) -> None:
+        """Record text as if it had been printed."""
+        self._hear("stdout", text)
 
     # -- in the thread that prints -----------------------------------------------------------
 

@@ -128,3 +128,30 @@ def test_what_is_not_there_is_told_with_its_name_and_what_to_use_instead(
     for word, (_, text) in zip(words, told, strict=True):
         assert word in text
         assert "instead" in text or "did you mean" in text or "what it has is in" in text
+
+
+SETTINGS = """
+import json
+import wandb
+settings = wandb.Settings(
+    reinit="create_new", allow_val_change=True, heartbeat_seconds=30, git_commit="abc", docker="image",
+    ignore_globs=["*.pt"], _stats_sample_rate_seconds=1, x_label="rank-0", console="off",
+)
+first = wandb.init(project="p", settings=settings, config={"a": 1})
+second = wandb.init(project="p", settings=settings)
+first.config["a"] = 2
+first.write_logs("told")
+first.write_logs("two\\nlines\\n")
+first.pin_config_keys(["a"])
+wandb.finish(); first.finish()
+run = wandb.Api().run(f"p/{first.id}")
+print(json.dumps([
+    first is not second, run.config, [line.text for line in run.console_logs()],
+    run.metadata["pinned_config_keys"], first.sweep_url,
+]))
+"""
+
+
+def test_settings_of_w_and_bs_mean_the_same_or_nothing(printed: Callable[..., Any]) -> None:
+    """None of them is refused; and what they print by themselves is among the logs."""
+    assert printed(SETTINGS) == [True, {"a": 2}, ["told", "two", "lines"], ["a"], None]
