@@ -53,6 +53,7 @@ from rltrack.store.tail import RunTail
 if TYPE_CHECKING:
     import numpy.typing as npt
     import pandas as pd
+    import polars as pl
 
     from rltrack.store.tables import LoggedTable, Steps
 
@@ -263,25 +264,85 @@ class Runs(Sequence["Run"]):
             found = table.groups([(key, field_reader(key, "group_by")) for key in fields])
         return [(values, [runs[table.runs[at].id] for at in group]) for values, group in found]
 
+    @overload
+    def histories(
+        self,
+        samples: int | None = None,
+        keys: Sequence[str] | None = None,
+        x_axis: str = STEP,
+        format: Literal["default"] = "default",
+        stream: StreamName = "default",
+    ) -> list[dict[str, Any]]: ...
+    @overload
     def histories(
         self,
         samples: int | None = None,
         keys: Sequence[str] | None = None,
         x_axis: str = STEP,
         *,
+        format: Literal["pandas"],
         stream: StreamName = "default",
-    ) -> pd.DataFrame:
-        """The rows of all these runs in one DataFrame, with the run's id as ``run_id``.
+    ) -> pd.DataFrame: ...
+    @overload
+    def histories(
+        self,
+        samples: int | None = None,
+        keys: Sequence[str] | None = None,
+        x_axis: str = STEP,
+        *,
+        format: Literal["polars"],
+        stream: StreamName = "default",
+    ) -> pl.DataFrame: ...
+    def histories(
+        self,
+        samples: int | None = None,
+        keys: Sequence[str] | None = None,
+        x_axis: str = STEP,
+        format: Literal["default", "pandas", "polars"] = "default",
+        stream: StreamName = "default",
+    ) -> list[dict[str, Any]] | pd.DataFrame | pl.DataFrame:
+        """The rows of all these runs, each with the run's id as ``run_id``, run by run.
 
         Args:
             samples: at most this many rows of each run, evenly spread; by default all.
             keys: columns to have; a run without one of them has no value there.
             x_axis: order each run's rows by this metric.
+            format: ``default`` is a list of dicts that have what was logged; ``pandas`` and
+                ``polars`` are one DataFrame.
             stream: ``default``, or ``system`` for samples of the machine.
+
+        Raises:
+            UsageError: the format is unknown.
+            MissingExtraError: pandas or polars is not installed.
         """
+        if format not in ("default", "pandas", "polars"):
+            raise UsageError(f"format={format!r}: 'default', 'pandas' or 'polars' was expected")
+        found = list(self._histories(samples, keys, x_axis, stream))
+        if format == "default":
+            return [{"run_id": name, **row} for name, rows in found for row in rows.dicts()]
         pandas = require("pandas", extra="analysis")
-        wanted = [keys] if isinstance(keys, str) else keys
         frames = []
+        for name, rows in found:
+            frame = _data_frame(rows)
+            frame.insert(0, "run_id", name)
+            frames.append(frame)
+        joined: pd.DataFrame = (
+            pandas.concat(frames, ignore_index=True) if frames else pandas.DataFrame({"run_id": []})
+        )
+        if format == "pandas":
+            return joined
+        polars: pl.DataFrame = require("polars", extra="analysis").from_pandas(joined)
+        return polars
+
+    def _histories(
+        self,
+        samples: int | None,
+        keys: Sequence[str] | None,
+        x_axis: str,
+        stream: StreamName,
+    ) -> Iterator[tuple[str, Table]]:
+        """The rows of each run that has any of them."""
+        wanted = [keys] if isinstance(keys, str) else keys
         for run in self._runs():
             reader = run._reader
             reader.refresh()
@@ -289,15 +350,8 @@ class Runs(Sequence["Run"]):
             if x_axis not in known and x_axis not in ROW_AXES:
                 continue
             there = None if wanted is None else [key for key in wanted if key in known]
-            if there == []:
-                continue
-            frame = run.history(there, x_axis, samples, stream=stream)
-            frame.insert(0, "run_id", run.id)
-            frames.append(frame)
-        found: pd.DataFrame = (
-            pandas.concat(frames, ignore_index=True) if frames else pandas.DataFrame({"run_id": []})
-        )
-        return found
+            if there != []:
+                yield run.id, run._sampled(there, x_axis, samples, stream)
 
     def __len__(self) -> int:
         return len(self._runs())
@@ -488,10 +542,14 @@ class Run(RunInWandbsWords):
         assert listed is not None
         return Run(there, listed)
 
-    def delete(self, *, force: bool = False, forever: bool = False) -> int:
+    def delete(
+        self, delete_artifacts: bool = False, *, force: bool = False, forever: bool = False
+    ) -> int:
         """Move the run into the trash, from which `rltrack restore` puts it back.
 
         Args:
+            delete_artifacts: also the versions that it made, with their aliases; those do not come
+                back.
             force: also if it goes on.
             forever: free its space at once.
 
@@ -503,7 +561,10 @@ class Run(RunInWandbsWords):
         """
         from rltrack.store.trash import delete, free
 
+        versions = self.logged_artifacts() if delete_artifacts else []
         trashed = delete(self._project.root, self._listed.folder, force=force)
+        for artifact in versions:
+            artifact.delete(delete_aliases=True)
         return free(trashed) if forever else 0
 
     # -- files -----------------------------------------------------------------------------
@@ -727,13 +788,7 @@ class Run(RunInWandbsWords):
             MissingExtraError: pandas is not installed.
         """
         keys, x_axis, samples = _checked_history(keys, x_axis, samples)
-        found = self._table(keys, x_axis, stream)
-        if samples is not None:
-            if samples < 1:
-                raise UsageError(
-                    f"history(samples={samples}) must be 1 or more; leave it out for all"
-                )
-            found = found.take(spread(found.row_count, samples))
+        found = self._sampled(keys, x_axis, samples, stream)
         return _data_frame(found) if pandas else found.dicts()
 
     def series(
@@ -777,6 +832,16 @@ class Run(RunInWandbsWords):
         if keys is not None:
             found = Table({key: found.columns[key] for key in keys}, found.row_count)
         return pages(found, max(page_size, 1))
+
+    def _sampled(
+        self, keys: Sequence[str] | None, x_axis: str, samples: int | None, stream: StreamName
+    ) -> Table:
+        found = self._table(keys, x_axis, stream)
+        if samples is None:
+            return found
+        if samples < 1:
+            raise UsageError(f"history(samples={samples}) must be 1 or more; leave it out for all")
+        return found.take(spread(found.row_count, samples))
 
     def _table(self, keys: Sequence[str] | None, x_axis: str, stream: StreamName) -> Table:
         if isinstance(keys, str):

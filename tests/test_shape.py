@@ -220,6 +220,9 @@ import json, sys, threading
 before = set(sys.modules)
 {code}
 loaded = {{name.partition(".")[0] for name in set(sys.modules) - before}}
+for thread in threading.enumerate():
+    if thread is not threading.main_thread():
+        thread.join(10)  # of a busy machine: what is still ending has ended then
 foreign = sorted(loaded - set(sys.stdlib_module_names) - {{"rltrack"}})
 print(json.dumps([foreign, [thread.name for thread in threading.enumerate()]]))
 """

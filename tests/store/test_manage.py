@@ -262,12 +262,31 @@ def test_histories_of_many_runs(root: Path) -> None:
     record("b")
     with rltrack.init(project="p", id="other") as run:
         run.log({"acc": 1.0})
-    frame = rltrack.Api().runs("p").histories(keys=["loss"])
+    runs = rltrack.Api().runs("p")
+    frame = runs.histories(keys=["loss"], format="pandas")
 
     assert frame["run_id"].tolist() == ["a", "b"]
     assert frame["loss"].tolist() == [0.5, 0.5]
-    assert set(rltrack.Api().runs("p").histories()["run_id"]) == {"a", "b", "other"}
-    assert len(rltrack.Api().runs("p", "state = failed").histories()) == 0
+    assert set(runs.histories(format="pandas")["run_id"]) == {"a", "b", "other"}
+    assert runs.histories(keys=["loss"])[0].items() >= {"run_id": "a", "loss": 0.5}.items()
+    assert runs.histories(keys=["loss"], format="polars")["loss"].to_list() == [0.5, 0.5]
+    assert rltrack.Api().runs("p", "state = failed").histories() == []
+    with pytest.raises(UsageError, match="'default', 'pandas' or 'polars'"):
+        runs.histories(format="csv")  # type: ignore[call-overload]
+
+
+def test_the_artifacts_of_a_deleted_run_may_go_with_it(root: Path, tmp_path: Path) -> None:
+    """If asked for, as W&B has it."""
+    file = tmp_path / "a.txt"
+    file.write_text("hello")
+    for run_id in ("kept", "gone"):
+        with rltrack.init(project="p", id=run_id) as run:
+            run.log_model(file, name=f"model-{run_id}", aliases=["best"])
+    rltrack.Api().run("p/gone").delete(delete_artifacts=True)
+    rltrack.Api().run("p/kept").delete()
+
+    assert rltrack.Api().artifact_exists("p/model-kept:best")
+    assert not rltrack.Api().artifact_exists("p/model-gone")
 
 
 def test_the_commands(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
