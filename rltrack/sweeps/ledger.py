@@ -168,6 +168,9 @@ class Ledger:
                 self.join()
             assert self._own is not None
             os.write(self._own, text.encode())
+            # What is written counts as of now; the others' logs are read when that matters.
+            log = self._logs.setdefault(self.name, _Log(self.folder.logs / f"{self.name}.jsonl"))
+            self._read(self.name, log)
 
     def set_state(self, state: SweepState, reason: str | None = None) -> None:
         """Change the state of the sweep, for all agents."""
@@ -175,7 +178,6 @@ class Ledger:
             self.poll()
             count = self._state_stamp[0] + 1
             self._write({"t": "sweep", "state": state, "count": count, "reason": reason})
-            self.poll()
 
     def ask(self, number: int, what: Request, reason: str) -> None:
         """Ask something of a trial: of its agent, if it runs, else of all.
@@ -186,7 +188,6 @@ class Ledger:
             reason: in words.
         """
         self._write({"t": "ask", "n": number, "what": what, "reason": reason})
-        self.poll()
 
     def end(
         self,
@@ -211,7 +212,6 @@ class Ledger:
         if not counts:
             line["counts"] = False
         self._write(line)
-        self.poll()
 
     def note_curve(self, trial: Trial, points: Mapping[int, float]) -> None:
         """Tell the others what a trial was worth at some iterations."""
@@ -306,7 +306,6 @@ class Ledger:
         if extra:
             line["extra"] = extra
         self._write(line)
-        self.poll()
         return self.trials[number]
 
     def is_open(self, most: int | None) -> bool:

@@ -46,6 +46,11 @@ _SAMPLERS: Final = {
 }
 #: In a study, under a parameter's name: what Optuna chose, of which the parameter is made.
 _POINT: Final = "point"
+#: A sampler's own work grows with the trials that it knows, so it knows no more than these: TPE,
+#: for one, takes its 25 best for good, and weighs the others less the older they are.
+_MOST_TOLD: Final = 600
+_BEST_KEPT: Final = 100
+_NEWEST_KEPT: Final = 300
 _ATTRS: Final = "attrs"
 
 
@@ -74,12 +79,9 @@ class OptunaSearch:
         self._distributions = {
             name: _for_optuna(one) for name, one in config.space.varied().items()
         }
-        directions = [metric.goal for metric in config.metrics]
         self._seed = facts.seed if config.seed is None else config.seed
         self._config = config
-        self._study: Study = optuna.create_study(
-            directions=directions, sampler=make_sampler(config, self._seed)
-        )
+        self._study = self._new_study()
         self._told: dict[int, tuple[int, tuple[int, str]]] = {}
         self._followed = 0
 
@@ -124,14 +126,32 @@ class OptunaSearch:
 
     # -- the study -------------------------------------------------------------------------
 
+    def _new_study(self) -> Study:
+        from optuna import create_study
+
+        directions = [metric.goal for metric in self._metrics]
+        return create_study(directions=directions, sampler=make_sampler(self._config, self._seed))
+
     def follow(self, ledger: Ledger) -> None:
         """Add what is new in the ledger to the study."""
         with ledger.lock:
             changed = dict.fromkeys(ledger.changed[self._followed :])
             self._followed = len(ledger.changed)
             trials = [ledger.trials[number] for number in changed]
+        if len(self._told) + len(trials) > _MOST_TOLD:
+            trials = self._worth_telling(ledger)
+            self._study, self._told = self._new_study(), {}
         for trial in trials:
             self._tell(trial, ledger)
+
+    def _worth_telling(self, ledger: Ledger) -> list[Trial]:
+        """The best trials and the newest, by number."""
+        known = list(ledger.ordered())
+        newest = known[-_NEWEST_KEPT:]
+        sign = 1 if self._metrics[0].goal == "minimize" else -1
+        rest = [one for one in known[:-_NEWEST_KEPT] if one.values]
+        rest.sort(key=lambda one: sign * (one.values or [0.0])[0])
+        return sorted(rest[:_BEST_KEPT], key=lambda one: one.number) + newest
 
     def _tell(self, trial: Trial, ledger: Ledger) -> None:
         storage = self._study._storage
