@@ -93,7 +93,6 @@ def ask(
             {
                 "query": text,
                 "views": views,
-                "spill": str(worker.folder / "spill"),
                 "timeout_s": limits.timeout_s,
                 "memory_bytes": limits.memory_bytes,
                 "temp_bytes": limits.temp_bytes,
@@ -151,8 +150,7 @@ def whole_numbers(table: pa.Table) -> pa.Table:
 class Workers:
     """Processes that wait for a query, so that it need not wait for them.
 
-    Starting Python, DuckDB and PyArrow takes longer than most queries. After each, one more is
-    started for the next.
+    Starting Python, DuckDB and PyArrow takes longer than most queries.
 
     Args:
         count: how many wait.
@@ -167,10 +165,13 @@ class Workers:
     def take(self) -> _Worker:
         """One for a query."""
         with self._lock:
-            taken = self._waiting.pop(0) if self._waiting else _Worker()
+            return self._waiting.pop(0) if self._waiting else _Worker()
+
+    def prepare(self) -> None:
+        """Start one, if none waits: there may be a query soon."""
+        with self._lock:
             if len(self._waiting) < self._count:
                 self._waiting.append(_Worker())
-        return taken
 
     def close(self) -> None:
         """End those that wait; none will any more."""

@@ -128,7 +128,8 @@ class FileRows:
         extra = ""
         if row_number is not None:
             # Files have less rows than 2**40, and a query less files than 2**23.
-            chosen.append(f"{number << 40} + file_row_number AS {quoted(row_number)}")
+            place = f"{number << 40} + file_row_number" if number else "file_row_number"
+            chosen.append(f"{place} AS {quoted(row_number)}")
             extra = ", file_row_number = true"
         return (
             f"SELECT {', '.join(chosen)} FROM read_parquet([{sql_text(link)}], "

@@ -3,7 +3,7 @@
 It is told what to do on its standard input, a JSON text a line, and answers on its standard
 output in frames: a letter, the length as u32, and so many bytes.
 
-    > {"query", "views", "spill", limits}
+    > {"query", "views", limits}
     < N  the views that the query names, as JSON
     > {"views": the SQL of each, "files": all that these read}
     < B  a record batch, as an Arrow stream of its own; the first one may have no rows
@@ -64,10 +64,11 @@ def main(folder: str) -> None:
     answers = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)  # what a library prints is no answer
     asked = sys.stdin.buffer
+    engines = _engine(folder), _scratch()  # before anything is asked: a process may wait for it
     request = _next(asked, folder)
     clock = _Clock(request["timeout_s"])
     try:
-        _answer(request, asked, answers, clock, folder)
+        _answer(request, engines, asked, answers, clock, folder)
     except _Refused as refusal:
         _send(answers, b"E", json.dumps({"message": str(refusal)}).encode())
     except Exception as error:  # of DuckDB: there is no telling which
@@ -93,12 +94,18 @@ def _leave(folder: str) -> None:
 
 
 def _answer(
-    request: dict[str, Any], asked: BinaryIO, answers: BinaryIO, clock: _Clock, folder: str
+    request: dict[str, Any],
+    engines: tuple[_Connection, _Connection],
+    asked: BinaryIO,
+    answers: BinaryIO,
+    clock: _Clock,
+    folder: str,
 ) -> None:
-    connection = _connect(request)
+    connection, scratch = engines
+    _prepare(connection, request)
     clock.interrupts(connection)
     query, request["quoted"] = _quoted(request["query"], request["views"])
-    needed = _needed(query, request["views"])
+    needed = _needed(scratch, query, request["views"])
     with clock.paused():
         _send(answers, b"N", json.dumps(needed).encode())
         given = _next(asked, folder)
@@ -129,8 +136,12 @@ def _send(answers: BinaryIO, kind: bytes, payload: bytes | memoryview) -> None:
 # -- the engine ------------------------------------------------------------------------------------
 
 
-def _connect(request: dict[str, Any]) -> _Connection:
+def _engine(folder: str) -> _Connection:
+    """In which the query will run."""
     import duckdb
+    import pyarrow as pa  # in which it answers
+
+    assert pa
 
     connection: _Connection = duckdb.connect(
         ":memory:",
@@ -141,16 +152,29 @@ def _connect(request: dict[str, Any]) -> _Connection:
             "autoload_known_extensions": False,
             "allow_persistent_secrets": False,
             "allow_unsigned_extensions": False,
-            "temp_directory": request["spill"],
-            "max_temp_directory_size": f"{request['temp_bytes']}B",
-            "memory_limit": f"{request['memory_bytes']}B",
-            "threads": request["threads"],
+            "temp_directory": os.path.join(folder, "spill"),
         },
     )
     connection.execute("SET TimeZone = 'UTC'")
+    return connection
+
+
+def _scratch() -> _Connection:
+    """In which it is looked at before."""
+    import duckdb
+
+    connection: _Connection = duckdb.connect(
+        ":memory:", config={"errors_as_json": True, "threads": 1}
+    )
+    return connection
+
+
+def _prepare(connection: _Connection, request: dict[str, Any]) -> None:
+    connection.execute(f"SET memory_limit = '{request['memory_bytes']}B'")
+    connection.execute(f"SET max_temp_directory_size = '{request['temp_bytes']}B'")
+    connection.execute(f"SET threads = {request['threads']}")
     for name, columns in request["views"].items():
         connection.execute(f"CREATE VIEW {quoted(name)} AS {_nothing(columns)}")
-    return connection
 
 
 def _quoted(query: str, views: dict[str, Any]) -> tuple[str, list[int]]:
@@ -175,18 +199,18 @@ def _quoted(query: str, views: dict[str, Any]) -> tuple[str, list[int]]:
     return data.decode(), [place + 2 * number for number, place in enumerate(words)]
 
 
-def _needed(query: str, views: dict[str, Any]) -> list[str]:
+def _needed(connection: _Connection, query: str, views: dict[str, Any]) -> list[str]:
     """The views that a query names.
+
+    Args:
+        connection: nothing is in it.
+        query: as it came.
+        views: all that it may name.
 
     Raises:
         _Refused: it is not one statement that reads.
     """
-    import duckdb
-
     # Tables in the place of the views: of a view, the engine names what is behind it.
-    connection: _Connection = duckdb.connect(
-        ":memory:", config={"errors_as_json": True, "threads": 1}
-    )
     for name, columns in views.items():
         typed = ", ".join(f"{quoted(column)} {kind}" for column, kind in columns.items())
         connection.execute(f"CREATE TABLE {quoted(name)} ({typed})")

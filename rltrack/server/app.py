@@ -46,6 +46,7 @@ from rltrack.store.panel import AUTO, Panel, panel
 from rltrack.store.project import Catalog, Project
 from rltrack.store.run import RunReader
 from rltrack.store.series import MAX_X
+from rltrack.store.tables import KINDS as TABLE_KINDS
 from rltrack.store.thin import MIN_BUCKETS
 
 MAX_PANELS: Final = 100
@@ -152,7 +153,10 @@ class _Site:
 
     def run(self, request: Request) -> Response:
         project, run = self._run(request)
-        return json_answer(request, describe_whole_run(project, run))
+        described = describe_whole_run(project, run)
+        if any(item["kind"] in TABLE_KINDS for item in described["media"]):
+            self.asked_tables.prepare()
+        return json_answer(request, described)
 
     def media(self, request: Request) -> Response:
         _, run = self._run(request)

@@ -89,16 +89,24 @@ def question_sql(asked: Question, types: Mapping[str, str], run_column: str | No
     order = _order(asked.sort, known)
     chosen = [_known(name, known) for name in asked.columns] if asked.columns else known
     shown = ", ".join(
-        f"{_short(quoted(name), types.get(name))} AS {quoted(name)}" for name in chosen
+        f"{_short(f'page.{quoted(name)}', types.get(name))} AS {quoted(name)}" for name in chosen
     )
     run = f", page.{quoted(run_column)} AS {RUN}" if run_column else ""
     sorted_by = f" ORDER BY {', '.join([*order, ROW])}" if order else ""
+    bounds = f"LIMIT {asked.limit} OFFSET {asked.offset}"
+    page = f"page AS NOT MATERIALIZED (SELECT * FROM fitting{sorted_by} {bounds})"
+    if order and run_column:
+        # Rows of files: which ones come first is found by the columns that say so; the others are
+        # read of these alone.
+        page = (
+            f"places AS MATERIALIZED (SELECT {ROW} AS place FROM fitting{sorted_by} {bounds}), "
+            f"page AS NOT MATERIALIZED (SELECT computed.* FROM computed "
+            f"JOIN places ON {ROW} = place)"
+        )
     return (
-        f"{begin}, page AS NOT MATERIALIZED (SELECT * FROM fitting{sorted_by} "
-        f"LIMIT {asked.limit} OFFSET {asked.offset}), "
-        f"total AS (SELECT count(*) AS {TOTAL} FROM fitting) "
+        f"{begin}, {page}, total AS (SELECT count(*) AS {TOTAL} FROM fitting) "
         f"SELECT {shown}{run}, {ROW}, {TOTAL} FROM total LEFT JOIN page ON true "
-        f"ORDER BY {', '.join([*order, ROW])}"
+        f"ORDER BY {', '.join([*(f'page.{one}' for one in order), ROW])}"
     )
 
 

@@ -94,6 +94,10 @@ class Tables:
         self._workers = Workers()
         self._turns = threading.BoundedSemaphore(_AT_ONCE)
 
+    def prepare(self) -> None:
+        """Somebody looks at a run with tables: they may ask soon."""
+        self._workers.prepare()
+
     def close(self) -> None:
         """End the process that waits."""
         self._workers.close()
@@ -140,8 +144,11 @@ class Tables:
 
         views = {"table": {**rows.columns, ROW: "BIGINT"}}
         limits = Limits(timeout_s=TIMEOUT_S)
-        with ask(text, views, provide, limits, workers=self._workers) as answer:
-            return answer.table()
+        try:
+            with ask(text, views, provide, limits, workers=self._workers) as answer:
+                return answer.table()
+        finally:
+            self._workers.prepare()  # and not before: it takes the processor for a while
 
 
 # -- which tables ----------------------------------------------------------------------------------

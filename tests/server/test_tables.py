@@ -9,9 +9,11 @@ from typing import Any
 
 import httpx
 import numpy as np
+import psutil
 import pytest
 
 import rltrack
+from rltrack.server.run import Background
 
 KEY = "eval/episodes"
 BIG = 2**60 + 1
@@ -250,3 +252,21 @@ def test_a_run_without_the_table_is_named(client: httpx.Client) -> None:
     found = ask(client, runs=["r0", "all", "gone"])
 
     assert (found["total"], found["missing"]) == (20, ["all", "gone"])
+
+
+def test_a_process_is_ready_before_a_question_comes(
+    server: Background, client: httpx.Client
+) -> None:
+    """Who opens the page of a run with tables will ask; without one nothing is started."""
+    children = psutil.Process().children
+    client.get("/api/projects/p%20q/runs")
+    assert children() == []
+    client.get("/api/projects/p%20q/runs/r0")
+    (waiting,) = children()
+
+    ask(client, runs=["r0"])
+
+    assert waiting not in children()
+    assert len(children()) == 1
+    server.stop()
+    assert children() == []
