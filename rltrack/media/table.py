@@ -23,7 +23,14 @@ from rltrack.media.table_columns import Columns, checked_names
 from rltrack.media.table_file import write_table, written_batches, written_schema
 from rltrack.media.table_kinds import SIMPLE, arrow, asked_kind
 from rltrack.media.table_rows import BATCH_ROWS, Batches
-from rltrack.media.table_sources import CHUNK_BYTES, Part, parts_of, text_bytes, wrong_length
+from rltrack.media.table_sources import (
+    CHUNK_BYTES,
+    Part,
+    by_column,
+    parts_of,
+    text_bytes,
+    wrong_length,
+)
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -369,7 +376,9 @@ class Table(Media):
             columns = self._columns
             arrays = [
                 columns.array(column, cells)
-                for column, cells in zip(columns.all, zip(*waiting, strict=True), strict=True)
+                for column, cells in zip(
+                    columns.all, by_column(waiting, len(columns.all)), strict=True
+                )
             ]
             self._batches.add(columns.batch(arrays))
 

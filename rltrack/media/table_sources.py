@@ -6,6 +6,7 @@ No library is imported for the question what a value is: who has a frame has its
 from __future__ import annotations
 
 import itertools
+import operator
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
@@ -206,7 +207,12 @@ def _of_rows(rows: Iterable[Any], width: int | None) -> Iterator[Part]:
             at = next(at for at, row in enumerate(some) if len(row) != width)
             raise UsageError(wrong_length(len(some[at]), width, f"row {count + at}"))
         count += len(some)
-        yield [list(cells) for cells in zip(*some, strict=True)]
+        yield by_column(some, width)
+
+
+def by_column(rows: Sequence[Any], width: int) -> list[list[Any]]:
+    """Rows as columns. One column at a time: `zip` would go around all the rows for each cell."""
+    return [list(map(operator.itemgetter(at), rows)) for at in range(width)]
 
 
 def wrong_length(found: int, width: int, row: str = "a row") -> str:
@@ -218,13 +224,13 @@ def chunks_of_rows(rows: Iterable[Any]) -> Iterator[list[Any]]:
     """Some rows at a time: so many that they pack well, and so few that they fit into memory."""
     waiting: list[Any] = []
     guessed_bytes = 0
-    for row in rows:
-        waiting.append(row)
-        if not len(waiting) & 0xFF:
-            guessed_bytes += 256 * text_bytes(row)
-            if len(waiting) >= BATCH_ROWS or guessed_bytes > CHUNK_BYTES:
-                yield waiting
-                waiting, guessed_bytes = [], 0
+    remaining = iter(rows)
+    while some := list(itertools.islice(remaining, 256)):
+        waiting += some
+        guessed_bytes += 256 * text_bytes(some[-1])
+        if len(waiting) >= BATCH_ROWS or guessed_bytes > CHUNK_BYTES:
+            yield waiting
+            waiting, guessed_bytes = [], 0
     if waiting:
         yield waiting
 
