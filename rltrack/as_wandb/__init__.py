@@ -6,7 +6,8 @@
 `path/` is a folder for Python's search path. It holds a package `wandb` and the metadata of its
 version, so that whoever imports it, looks for it or asks for its version finds it, whether or not
 W&B is installed; processes inherit the path by ``PYTHONPATH``. That package asks `names.py` for
-its names and `modules.py` for its submodules; read these two first. What W&B has and rltrack has
+its names and `modules.py` for its submodules; read these two first. `bin/` has the command `wandb` of
+shell scripts, which is `cli.py`. What W&B has and rltrack has
 not is in `unsupported.py`, with what to use instead.
 """
 
@@ -26,6 +27,9 @@ VARIABLE: Final = "RLTRACK_AS_WANDB"
 #: What is put in front of the search path.
 FOLDER: Final = str(Path(__file__).parent / "path")
 
+#: Where shell scripts find a command `wandb`.
+_COMMANDS: Final = str(Path(__file__).parent / "bin")
+
 
 def environment(of: Mapping[str, str]) -> dict[str, str]:
     """An environment whose Python processes import rltrack as wandb.
@@ -33,10 +37,17 @@ def environment(of: Mapping[str, str]) -> dict[str, str]:
     Args:
         of: what it is apart from that.
     """
-    # An empty entry would be the current folder.
-    others = [path for path in of.get("PYTHONPATH", "").split(os.pathsep) if path]
-    paths = [FOLDER, *(path for path in others if path != FOLDER)]
-    return {**of, VARIABLE: "1", "PYTHONPATH": os.pathsep.join(paths)}
+    found = {**of, VARIABLE: "1", "PYTHONPATH": _in_front(FOLDER, of.get("PYTHONPATH", ""))}
+    if os.name == "posix":
+        found["PATH"] = _in_front(_COMMANDS, of.get("PATH", os.defpath))
+        found["RLTRACK_PYTHON"] = sys.executable
+    return found
+
+
+def _in_front(folder: str, paths: str) -> str:
+    # An empty entry would be the current folder, which is not what it was meant to be.
+    others = [path for path in paths.split(os.pathsep) if path and path != folder]
+    return os.pathsep.join([folder, *others])
 
 
 def install() -> None:

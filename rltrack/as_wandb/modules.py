@@ -34,6 +34,8 @@ _NAMES: Final = {
     "apis.public.artifacts": "Artifact",
     "apis.public.files": "File",
     "apis.public.runs": "Run Runs",
+    "cli": "",
+    "cli.cli": "cli",
     "data_types": _MEDIA,
     "errors": _ERRORS,
     "errors.errors": _ERRORS,
@@ -117,7 +119,7 @@ class _Finder(MetaPathFinder):
             ModuleNotFoundError: there is none of that name; it says what to use instead.
         """
         top, _, name = fullname.partition(".")
-        if top != "wandb" or not name:
+        if top != "wandb" or name in ("", "__main__"):  # which are files
             return None
         if name in _NAMES or name in _OURS:
             return ModuleSpec(fullname, _Loader(name), is_package=True)

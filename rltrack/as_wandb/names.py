@@ -43,6 +43,7 @@ _ELSEWHERE: Final = {
     "_unwatch": "rltrack.hooks.watch:unwatch",
     "_watch": "rltrack.hooks.watch:watch",
     "attach": "rltrack.as_wandb.accepted:attach",
+    "cli": "rltrack.as_wandb.cli:cli",
     "ensure_configured": "rltrack.as_wandb.accepted:ensure_configured",
     "generate_id": "rltrack.as_wandb.util:generate_id",
     "join": "rltrack._active:finish",

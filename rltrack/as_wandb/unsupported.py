@@ -20,7 +20,6 @@ _INSTEAD: Final = {
     "agents": "rltrack.agent() runs the trials of a sweep",
     "automations": "`Run.alert`, and the settings alert_webhook and alert_slack",
     "catboost": _FRAMEWORK,
-    "cli": "the command is `rltrack`; `rltrack --help` lists what it does",
     "controller": "rltrack.sweep() and rltrack.agent() search without a controller",
     "diffusers": "log the images yourself, as rltrack.Image",
     "docker": "rltrack needs no container",

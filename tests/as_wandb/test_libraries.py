@@ -49,6 +49,8 @@ if __name__ == "__main__":
         enable_progress_bar=False, enable_model_summary=False, callbacks=[ModelCheckpoint("kept")],
     )
     trainer.fit(model, torch.utils.data.DataLoader(torch.randn(32, 4), batch_size=4))
+    logger.log_text("samples", columns=["a", "b"], data=[["x", "y"]])
+    logger.log_image("images", [torch.rand(3, 8, 8), torch.rand(3, 8, 8)], caption=["one", "two"])
     import wandb
     assert wandb.run is logger.experiment
 """
@@ -65,6 +67,9 @@ def test_lightnings_wandb_logger(start: Start) -> None:
     assert history["trainer/global_step"].tolist() == [1, 3, 5, 7, 9, 11, 13, 15]
     assert history["train/loss"].iloc[-1] < history["train/loss"].iloc[0]
     assert "optimizer_step" in run.metrics()
+    assert [one.type for one in run.logged_artifacts()] == ["model"]
+    kinds = {Path(file.name).parts[1] for file in run.files() if file.name.startswith("media/")}
+    assert kinds == {"images", "table"}
 
 
 SPAWNED = """
@@ -228,7 +233,10 @@ if args.track:
     )
 writer = SummaryWriter(f"runs/{run_name}")
 writer.add_text("hyperparameters", "|param|value|\\n|-|-|\\n" + "\\n".join(vars(args)))
-env = gym.wrappers.RecordEpisodeStatistics(gym.make(args.env_id))
+env = gym.make(args.env_id, render_mode="rgb_array" if args.capture_video else None)
+if args.capture_video:
+    env = gym.wrappers.RecordVideo(env, f"videos/{run_name}")
+env = gym.wrappers.RecordEpisodeStatistics(env)
 env.action_space.seed(args.seed)
 obs, _ = env.reset(seed=args.seed)
 for global_step in range(200):
@@ -247,7 +255,7 @@ def test_a_script_in_cleanrls_shape(start: Start, monkeypatch: pytest.MonkeyPatc
     """It writes for TensorBoard, and tells W&B no more than that it does."""
     monkeypatch.delenv("RLTRACK_PROVENANCE")
 
-    done = start(CLEANRL, "--track", "--seed", "7")
+    done = start(CLEANRL, "--track", "--seed", "7", "--capture-video")
 
     assert done.returncode == 0, done.stderr
     run = only_run("cleanRL")
@@ -257,7 +265,9 @@ def test_a_script_in_cleanrls_shape(start: Start, monkeypatch: pytest.MonkeyPatc
     assert losses["global_step"].tolist() == [0, 50, 100, 150]
     assert losses["losses/td_loss"].tolist() == [1, 1 / 51, 1 / 101, 1 / 151]
     assert "charts/episodic_return" in run.metrics()
-    assert "code/train.py" in {file.name for file in run.files()}
+    names = [file.name for file in run.files()]
+    assert "code/train.py" in names
+    assert [name for name in names if name.endswith(".mp4")]
 
 
 ZOO = """

@@ -212,3 +212,32 @@ def test_a_notebook_installs_it_before_wandb_is_imported(monkeypatch: pytest.Mon
     monkeypatch.setitem(sys.modules, "wandb", type(sys)("wandb"))
     with pytest.raises(UsageError, match="imported already"):
         rltrack.as_wandb.install()
+
+
+JOB = """
+set -e
+wandb login --relogin 0123
+wandb offline
+python3 -m wandb status > /dev/null
+wandb disabled
+wandb online
+wandb --version
+wandb leet || echo "no $?"
+"""
+
+
+def test_the_commands_of_a_job_script_are_there(tmp_path: Path, root: Path) -> None:
+    """What nobody needs here succeeds, so that the script goes on."""
+    (tmp_path / "job.sh").write_text(JOB)
+    done = subprocess.run(
+        [sys.executable, "-m", "rltrack", "run", "--", "sh", "job.sh"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "no 2"
+    assert "nothing to log in to" in done.stderr
+    assert (tmp_path / "rltrack.toml").read_text().endswith('mode = "offline"\n')
