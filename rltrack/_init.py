@@ -193,6 +193,8 @@ def init(
         run.config.update_locked(trial.config(values))
         values = {key: value for key, value in values.items() if key not in trial.parameters}
         trial.runs.append(run)
+        if trial.parent is not None:
+            run.note_metadata({"sweep": {"id": trial.sweep_id, "goes_on_from": trial.parent}})
     run.config.update(values, allow_val_change=True if run.resumed else None)
     if not run.disabled:
         from rltrack import _capture  # who only reads needs none

@@ -29,6 +29,7 @@ class Trial:
         dir: folder of all projects.
         run_id: of the first run; further runs of the trial have ids of their own.
         resume: whether the first run goes on with what an agent that died left.
+        parent: id of the run whose weights the trial goes on from, if it copies one.
         runs: that have begun.
     """
 
@@ -38,6 +39,7 @@ class Trial:
     dir: str | None = None
     run_id: str | None = None
     resume: bool = False
+    parent: str | None = None
     runs: list[Any] = field(default_factory=list)
 
     def settings(self, chosen: Settings) -> Settings:
@@ -66,6 +68,9 @@ class Trial:
         return _merged(values, self.parameters)
 
 
+#: In the environment of a program: `Trial.parent`.
+PARENT: Final = "RLTRACK_SWEEP_PARENT"
+
 current: Final[ContextVar[Trial | None]] = ContextVar("rltrack_trial", default=None)
 
 #: The trial that the environment names; kept, since a process may begin several runs.
@@ -85,7 +90,13 @@ def trial_of(chosen: Settings, environ: Mapping[str, str] = os.environ) -> Trial
         parameters = as_mapping(read_config(path)) if path is not None else {}
         resume = told.resume == "allow"
         _of_environment[key] = Trial(
-            chosen.sweep_id, parameters, told.project, told.dir, told.run_id, resume
+            chosen.sweep_id,
+            parameters,
+            told.project,
+            told.dir,
+            told.run_id,
+            resume,
+            environ.get(PARENT),
         )
     return _of_environment[key]
 

@@ -139,6 +139,7 @@ class FunctionRunner:
             str(self._root),
             trial.run_id,
             resume,
+            trial.extra.get("from_run"),
         )
         call = _Call(self._function, context)
         token = current.set(context)

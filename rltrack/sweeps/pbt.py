@@ -69,10 +69,10 @@ class PopulationSearch:
         if not ranked:  # nobody of that generation has a value: begin anew
             return draw(self._space.parameters, f"{self._seed}/{number}"), extra
         cut = max(1, int(len(ranked) * self._quantile))
-        is_bad = own is None or own not in ranked or own in ranked[-cut:]
-        if own is not None and not (is_bad and len(ranked) > 1 and own is not ranked[0]):
+        best, worst = ranked[:cut], ranked[-cut:]
+        if own is not None and own in ranked and (own in best or own not in worst):
             return self._flat(own), extra | {"from": own.number, "from_run": own.run_id}
-        parent = chance.choice(ranked[:cut])
+        parent = chance.choice(best)
         values = self._explored(self._flat(parent), chance)
         return values, extra | {
             "from": parent.number,

@@ -19,6 +19,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from rltrack._terminal import say
+from rltrack._trial import PARENT
 from rltrack.errors import Error
 from rltrack.extras import require
 from rltrack.folder import RunFolder, run_folder
@@ -122,6 +123,8 @@ class ProgramRunner:
             "RLTRACK_PROJECT": self._facts.project,
             "RLTRACK_DIR": str(self._folder.root),
         }
+        if (parent := trial.extra.get("from_run")) is not None:
+            environ[PARENT] = parent
         return environ | ({"RLTRACK_RESUME": "allow"} if resume else {})
 
     def _outcome(
@@ -154,7 +157,7 @@ _NAMES_OF_A_RUN: Final = frozenset(
     f"{who}_{name}"
     for who in ("RLTRACK", "WANDB")
     for name in ("RUN_ID", "RESUME", "NAME", "SWEEP_ID", "SWEEP_PARAM_PATH", "PROJECT", "DIR")
-)
+) | {PARENT}
 
 
 class _Ending:
