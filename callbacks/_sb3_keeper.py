@@ -270,7 +270,14 @@ class Keeper:
             )
         if is_last and (self._learn == 0 or not from_zero):
             # What was logged behind the checkpoint is trained, and logged, once more.
-            self._run.rewind(self._model.num_timesteps)
+            now = self._model.num_timesteps
+            self._run.rewind(now)
+            if loaded is None:
+                self._run.note(
+                    "info",
+                    f"there is no checkpoint of this run: the training begins at {now:,} timesteps, "
+                    "and what earlier processes logged behind that is hidden",
+                )
 
     def _load(self, folder: Path) -> Loaded:
         return load(folder, self._model, other_envs=self._other_envs())

@@ -15,7 +15,10 @@ from multiprocessing.connection import _ConnectionBase
 from typing import Any
 
 import cloudpickle  # type: ignore[import-untyped]
+import numpy as np
+import numpy.typing as npt
 import torch
+from numpy.lib.stride_tricks import as_strided
 
 
 class References:
@@ -79,6 +82,29 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
             # Pickle copies its number, and the copy would close a file of somebody else's.
             raise pickle.PicklingError(f"{obj} leads to another process")
         return self._references.name(obj)
+
+    def reducer_override(self, obj: object) -> Any:
+        if type(obj) is np.ndarray and obj.ndim > 2 and _is_laid_out_otherwise(obj):
+            # Pickle would lay it out by its axes. But torch chooses how to convolve a picture by
+            # how it lies in memory (where SB3 has turned its axes), and the last bit differs.
+            flat = as_strided(obj, (obj.size,), (obj.itemsize,)).copy()
+            return as_strided, (flat, obj.shape, obj.strides)
+        return super().reducer_override(obj)
+
+
+def _is_laid_out_otherwise(array: npt.NDArray[Any]) -> bool:
+    """Whether memory without gaps has the elements in another order than that of the axes."""
+    pairs = list(zip(array.shape, array.strides, strict=True))
+    by_axes = array.itemsize
+    for length, stride in reversed(pairs):
+        if stride != by_axes:
+            break
+        by_axes *= length
+    else:
+        return False
+    extent = array.itemsize + sum((length - 1) * stride for length, stride in pairs)
+    is_dense = array.size > 0 and extent == array.nbytes and min(array.strides) > 0
+    return is_dense and not array.dtype.hasobject
 
 
 class _Unpickler(pickle.Unpickler):

@@ -31,10 +31,11 @@ class HuggingFaceCallback(TrainerCallback):
     The names are those of transformers' own W&B callback: ``train/loss``, ``eval/loss``,
     ``test/loss``, at the trainer's ``global_step``. What is said of the training as a whole, as
     ``train_runtime``, is in the summary. Only the first process of a distributed training records.
+    The run goes on after `train`, for `evaluate` and `predict`; it ends with the program, or by
+    `rltrack.finish`.
 
     Args:
-        run: where to record; by default the run that is going on, or else a new one, which is
-            finished when the training ends.
+        run: where to record; by default the run that is going on, or else a new one.
         log_model: make each checkpoint that the trainer saves a version of the artifact
             ``model-<run id>``.
         **init: for `rltrack.init`, if a run is begun: ``project``, ``name``, ``config``…
@@ -55,6 +56,8 @@ class HuggingFaceCallback(TrainerCallback):
         """Find a run, or begin one, and note what was chosen."""
         if not state.is_world_process_zero:
             return
+        if state.is_hyper_param_search and self._run is not None and self._run_is_ours:
+            self._run.finish()  # each trial is a run
         run = self._find_run(state.trial_name or args.run_name)
         try:
             run.define_metric("*", GLOBAL_STEP)
@@ -73,7 +76,7 @@ class HuggingFaceCallback(TrainerCallback):
         """Record one row."""
         if not state.is_world_process_zero or not logs:
             return
-        run = self._run or self._find_run(args.run_name)  # `evaluate` without a training
+        run = self._find_run(args.run_name)  # it may be `evaluate`, without a training
         try:
             row = {_named(key): logs[key] for key in logs if key not in _OF_THE_WHOLE}
             if row:
@@ -110,15 +113,9 @@ class HuggingFaceCallback(TrainerCallback):
         except Exception as fault:
             run.survive("HuggingFaceCallback: keeping a checkpoint", fault)
 
-    def on_train_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
-        """Finish the run, if it was begun here."""
-        run, self._run = self._run, None
-        if run is not None and self._run_is_ours:
-            run.finish()
-
     def _find_run(self, name: str | None) -> rltrack.Run:
+        if self._run is not None and self._run.state == "running":
+            return self._run
         found = self._given or (None if self._init else rltrack.run)
         self._run_is_ours = found is None
         self._run = found or rltrack.init(**({"name": name} if name else {}) | self._init)

@@ -151,9 +151,9 @@ class SB3Callback(BaseCallback):
         self._attempt("joining SB3's logger", lambda: self._join_logger(run))
         self._attempt("looking at the env", lambda: self._look_at_env(run, goes_on=goes_on))
         self._attempt("reading the hyperparameters", lambda: self._note_choices(run))
+        self._keep(run)  # which may change at which timestep the training is
         self._attempt("preparing videos", lambda: self._prepare_videos(run))
         self._attempt("watching the policy", lambda: self._watch(run))
-        self._keep(run)
 
     def _on_rollout_start(self) -> None:
         if self._keeper is not None and self._is_recording:
@@ -297,7 +297,6 @@ class SB3Callback(BaseCallback):
             from_zero=self.locals.get("reset_num_timesteps", True),
         )
         self.num_timesteps = self.model.num_timesteps
-        self._attempt("preparing videos", lambda: self._prepare_videos(run))
 
     # -- videos ----------------------------------------------------------------------------
 

@@ -330,6 +330,35 @@ def test_a_rewound_run_hides_what_came_after_and_keeps_it(
     assert resumed.step == 1
 
 
+def test_a_run_that_goes_on_may_be_rewound_then(root: Path, crashed: str) -> None:
+    """As `resume_from` does, for who learns the step only later; rows of this process stay."""
+    run = init(id=crashed, resume="must")
+    run.log_point({"train/loss": 8.0}, step=7)
+    run.rewind(1)
+    run.log({"train/loss": 9.0})
+
+    assert run.summary["train/loss.min"] == 2.0
+    assert "episode" not in run.summary
+    run.finish()
+    assert [(row["_step"], row["train/loss"]) for row in history(root, crashed)] == [
+        (0, 3.0),
+        (1, 2.0),
+        (2, 9.0),
+        (7, 8.0),
+    ]
+    assert rltrack.Api(root).run(f"p/{crashed}").summary == dict(run.summary)
+
+
+def test_a_run_that_begins_has_nothing_to_rewind(root: Path) -> None:
+    """Its own rows are not hidden."""
+    run = init(id="r")
+    run.log({"loss": 1.0}, step=5)
+    run.rewind(0)
+    run.finish()
+
+    assert [row["_step"] for row in history(root, "r")] == [5]
+
+
 def test_a_run_may_be_rewound_again(root: Path) -> None:
     """Further back, and to what the first rewinding wrote."""
     run = init(id="r")

@@ -101,14 +101,17 @@ def test_checkpoints_are_versions_on_request(run: rltrack.Run, tmp_path: Path) -
     assert (folder / "trainer_state.json").is_file()
 
 
-def test_a_run_of_its_own_ends_with_the_training(root: Path, tmp_path: Path) -> None:
-    """Nobody else would end it before the program does."""
-    callback = HuggingFaceCallback(project="lines")
-    trainer(callback, tmp_path / "out").train()
+def test_a_run_of_its_own_goes_on_for_evaluations(root: Path, tmp_path: Path) -> None:
+    """They belong to what was trained."""
+    host = trainer(HuggingFaceCallback(project="lines"), tmp_path / "out")
+    host.train()
+    host.evaluate()
+    rltrack.finish()
 
-    assert rltrack.run is None
     [run] = rltrack.Api().runs("lines")
     assert run.state == "finished"
+    steps = [row["_step"] for row in run.scan_history() if "eval/loss" in row]
+    assert steps == [3, 6, 6]
 
 
 def test_a_finished_run_does_not_end_the_training(run: rltrack.Run, tmp_path: Path) -> None:

@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 import sb3_contrib
 import torch
-from stable_baselines3 import A2C, DDPG, DQN, PPO, SAC, TD3
+from stable_baselines3 import A2C, DDPG, DQN, PPO, SAC, TD3, HerReplayBuffer
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.env_util import make_vec_env
+from stable_baselines3.common.envs import BitFlippingEnv, FakeImageEnv
 from stable_baselines3.common.logger import KVWriter
 from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.noise import OrnsteinUhlenbeckActionNoise
@@ -41,6 +42,12 @@ def normalized(env_id: str, n_envs: int) -> VecNormalize:
 
 def noise() -> OrnsteinUhlenbeckActionNoise:
     return OrnsteinUhlenbeckActionNoise(np.zeros(1), np.full(1, 0.3))
+
+
+def pictures() -> FakeImageEnv:
+    env = FakeImageEnv(2, screen_height=36, screen_width=36, discrete=True)
+    env.observation_space.seed(7)  # from which it draws what is seen
+    return env
 
 
 def lstm() -> dict[str, Any]:
@@ -88,6 +95,20 @@ ALGORITHMS: dict[str, Make] = {
     ),
     "DDPG episodes": lambda: DDPG(
         "MlpPolicy", "Pendulum-v1", train_freq=(1, "episode"), gradient_steps=8, **off_policy()
+    ),
+    "DQN hindsight": lambda: DQN(
+        "MultiInputPolicy",
+        BitFlippingEnv(n_bits=4, max_steps=8),
+        replay_buffer_class=HerReplayBuffer,
+        replay_buffer_kwargs={"n_sampled_goal": 2},
+        **off_policy(),
+    ),
+    "A2C pictures": lambda: A2C(
+        "CnnPolicy",
+        make_vec_env(pictures, n_envs=2),
+        n_steps=8,
+        device="cpu",
+        seed=3,
     ),
     "RecurrentPPO": lambda: sb3_contrib.RecurrentPPO(
         "MlpLstmPolicy", normalized("CartPole-v1", 2), n_steps=32, batch_size=32, **lstm()
