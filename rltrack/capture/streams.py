@@ -9,6 +9,10 @@ holds what is heard, and it can be left whatever was put in its place meanwhile.
     2. Then it is appended to a deque. No lock is taken, so a signal handler that prints in the
        middle of a print, a fork, or a warning of our own waits for nobody.
     3. A forked child hears nothing any more: nobody is there who would take it.
+    4. IPython puts a `write` of its own over ours with each cell, and behind the cell that which
+       it found before: that is not ours, if ours came in the middle of the cell. So ours is put on
+       top again when a cell begins. Only the last one that was put there tells; so nothing is
+       told twice, however many of them are below one another.
 """
 
 from __future__ import annotations
@@ -26,31 +30,51 @@ class _Overheard:
     """One stream."""
 
     def __init__(self, name: str, stream: TextIO) -> None:
-        self._name = name
-        self._stream = stream
-        self._had_its_own = "write" in getattr(stream, "__dict__", {})
-        self._write = stream.write
+        self.name = name
         self.listeners: tuple[Listener, ...] = ()
+        self._stream = stream
+        self.ear = _Ear(self, stream)
+
+    def put_on_top(self) -> None:
+        """See to it that ours is the `write` that is called first."""
+        there = getattr(getattr(self._stream, "__dict__", {}).get("write"), "__self__", None)
+        if there is not self.ear:
+            self.ear = there if isinstance(there, _Ear) else _Ear(self, self._stream)
+
+    def leave(self) -> bool:
+        """Give the stream its `write` back; False if somebody put another one over ours."""
+        return self.ear.remove(self._stream)
+
+    def is_of(self, stream: object) -> bool:
+        return self._stream is stream
+
+
+class _Ear:
+    """A `write` of ours, in the place of another."""
+
+    def __init__(self, owner: _Overheard, stream: TextIO) -> None:
+        self._owner = owner
+        self._was_its_own = "write" in getattr(stream, "__dict__", {})
+        self._write = stream.write
         stream.write = self._hear  # type: ignore[method-assign]
 
     def _hear(self, text: str, /) -> Any:
         written = self._write(text)
-        for listener in self.listeners:
-            listener(self._name, text)
+        owner = self._owner
+        if owner.ear is self:
+            for listener in owner.listeners:
+                listener(owner.name, text)
         return written
 
-    def leave(self) -> bool:
-        """Give the stream its `write` back; False if somebody put another one over ours."""
-        if getattr(self._stream, "__dict__", {}).get("write") != self._hear:
+    def remove(self, stream: TextIO) -> bool:
+        """Put the other one back; False if ours is not the one that is there."""
+        if getattr(stream, "__dict__", {}).get("write") != self._hear:
             return False
-        if self._had_its_own:
-            self._stream.write = self._write  # type: ignore[method-assign]
+        if self._was_its_own:
+            stream.write = self._write  # type: ignore[method-assign]
         else:
-            del self._stream.write
+            del stream.write
         return True
-
-    def is_of(self, stream: object) -> bool:
-        return self._stream is stream
 
 
 _overheard: Final[list[_Overheard]] = []
@@ -82,10 +106,13 @@ def listen(listener: Listener, only: Callable[[TextIO], bool] = lambda stream: T
                 refused.append(name)
                 continue
             _overheard.append(known)
+        else:
+            known.put_on_top()
         known.listeners = (*known.listeners, listener)
     if not _watches_forks and hasattr(os, "register_at_fork"):
         _watches_forks.append(True)
         os.register_at_fork(after_in_child=_be_a_child)
+    _watch_cells()
     return refused
 
 
@@ -103,3 +130,22 @@ def _be_a_child() -> None:
         one.listeners = ()
         if one.leave():
             _overheard.remove(one)
+
+
+# -- cells of IPython ----------------------------------------------------------------------------
+
+#: The shells whose cells are watched.
+_shells: Final[list[Any]] = []
+
+
+def _watch_cells() -> None:
+    shell: Any = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    if shell is not None and all(shell is not one for one in _shells):
+        _shells.append(shell)
+        shell.events.register("pre_run_cell", _when_a_cell_begins)
+
+
+def _when_a_cell_begins(info: object) -> None:
+    for one in _overheard:
+        if one.listeners:
+            one.put_on_top()

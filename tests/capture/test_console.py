@@ -274,6 +274,37 @@ def test_each_run_of_several_hears_its_time(program: RunProgram) -> None:
     assert done.out.splitlines()[-1] == "['mode']"
 
 
+def test_each_cell_of_a_notebook_is_heard_once(program: RunProgram) -> None:
+    """IPython puts a `write` of its own over ours, and takes ours away behind the first cell."""
+    done = program(
+        """
+        from IPython.core.interactiveshell import InteractiveShell
+        shell = InteractiveShell.instance()
+        for cell in (
+            "import rltrack; run = rltrack.init(); print('one')",
+            "print('two')",
+            "print('three'); 1/0",
+            "print('four'); other = rltrack.init(project='q', reinit='create_new')",
+            "print('five'); other.finish()",
+            "import sys; print('six'); run.finish(); print('after')",
+            "print('later', vars(sys.stdout).get('write'))",
+        ):
+            shell.run_cell(cell, store_history=True)
+        """,
+        env={"IPYTHONDIR": "ipython"},
+    )
+
+    assert [
+        text for text in done.texts if text in ["one", "two", "three", "four", "five", "six"]
+    ] == [*("one", "two", "three", "four", "five", "six")]
+    assert any("ZeroDivisionError" in text for text in done.texts)
+    assert "after" not in done.texts
+    import rltrack
+
+    (other,) = rltrack.Api(done.root).runs("q")
+    assert [line.text for line in other.console_logs()] == ["five"]
+
+
 # -- streams that somebody else handles, too -----------------------------------------------
 
 
