@@ -72,7 +72,7 @@ class Lifecycle(Identity):
         self._ending = threading.RLock()
         self._is_ending = False
         self._stop_asked = False
-        self._rows = RowWriter(folder, strict=bool(settings.strict), warn=self._warn, clock=clock)
+        self._rows = RowWriter(folder, settings=settings, warn=self._warn, clock=clock)
         self._at_finish: list[Callable[[], None]] = []
         self._after_end: list[Callable[[], None]] = []
         self._pulse: Pulse | None = None

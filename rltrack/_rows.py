@@ -17,6 +17,7 @@ from rltrack.journal.records import Json, Row, RowFlag
 from rltrack.media.base import Logging, Media
 from rltrack.media.direct import as_media, is_direct
 from rltrack.media.groups import group
+from rltrack.settings import Settings
 
 if TYPE_CHECKING:
     from rltrack._device import DeviceRows
@@ -28,7 +29,7 @@ class RowWriter:
 
     Args:
         folder: of the run; None records nothing.
-        strict: raise for a value without a form, after the rest of its row was written.
+        settings: `strict` raises for a value without a form, after the rest of its row was written.
         warn: told once of each kind of fault.
         clock: nanoseconds since the epoch.
     """
@@ -37,12 +38,12 @@ class RowWriter:
         self,
         folder: RunFolder | None,
         *,
-        strict: bool,
+        settings: Settings,
         warn: Callable[[str, str], None],
         clock: Callable[[], int],
     ) -> None:
         self._folder = folder
-        self._strict = strict
+        self._settings = settings
         self._warn = warn
         self._clock = clock
         self._media: MediaStore | None = None
@@ -86,7 +87,7 @@ class RowWriter:
             self._append(journal, Row(step, now, values, flags))
         if refused:
             told = f"log: {'; '.join(refused)}; the rest of the row is kept"
-            if self._strict:
+            if self._settings.strict:
                 raise TypeError(told)
             self._warn(f"value {' '.join(refused)}", told)
 
@@ -134,9 +135,16 @@ class RowWriter:
         if self._folder is None:
             return {"_type": media.type_name}
         if self._media is None:
-            from rltrack.media.store import MediaStore
+            from rltrack.media.store import QUEUE_BYTES, MediaStore
 
-            self._media = MediaStore(self._folder.media, journal.write, clock=self._clock)
+            self._media = MediaStore(
+                self._folder.media,
+                journal.write,
+                clock=self._clock,
+                queue_bytes=self._settings.media_queue_bytes or QUEUE_BYTES,
+                overflow=self._settings.media_overflow or "block",
+                warn=self._warn,
+            )
         put = functools.partial(self._media.put, name, step)
         return media.logged(Logging(self._media, name, step, put, self._warn))
 

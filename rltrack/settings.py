@@ -22,6 +22,7 @@ Mode = Literal["offline", "online", "disabled", "shared"]
 Resume = Literal["allow", "must", "never", "auto"]
 Reinit = Literal["default", "return_previous", "finish_previous", "create_new"]
 Console = Literal["auto", "wrap", "redirect", "off"]
+MediaOverflow = Literal["block", "drop"]
 
 #: W&B's other words for a mode.
 _MODE_ALIASES: Final = {"dryrun": "offline", "run": "online"}
@@ -288,6 +289,14 @@ class Settings:
     buffer_bytes: int | None = _setting(
         None, "memory for rows while the disk refuses them (default 64 MiB)"
     )
+    media_queue_bytes: int | None = _setting(
+        None, "memory for media that wait to be encoded (default 1 GiB)"
+    )
+    media_overflow: MediaOverflow | None = _setting(
+        None,
+        "what `log` does with media beyond it: `block` waits, `drop` leaves them out and counts "
+        "them (default `block`)",
+    )
     sync_interval_s: float | None = _setting(
         None, "how often the journal is made safe from power loss (default 5)"
     )
@@ -503,6 +512,9 @@ def _checked(name: str, kind: str, value: Any) -> Any:
         value = _CONSOLE_ALIASES.get(value, value) if isinstance(value, str) else value
         if value not in get_args(Console):
             raise UsageError(f"console={value!r}: there are {', '.join(get_args(Console))}")
+    elif name == "media_overflow":
+        if value not in get_args(MediaOverflow):
+            raise UsageError(f"{name}={value!r}: there are {', '.join(get_args(MediaOverflow))}")
     elif name == "tags":
         value = checked_tags(value)
     elif kind.startswith("tuple"):
@@ -566,6 +578,8 @@ DEFAULTS: Final = Settings(
     stats_interval_s=10.0,
     provenance=True,
     buffer_bytes=64 << 20,
+    media_queue_bytes=1 << 30,
+    media_overflow="block",
     sync_interval_s=5.0,
     finish_timeout_s=120.0,
 )

@@ -109,6 +109,7 @@ class Mask(Media):
         MediaError: it is no mask.
     """
 
+    immutable = True
     kind: ClassVar[str] = "masks"
     type_name: ClassVar[str] = "mask"
     extension = "png"

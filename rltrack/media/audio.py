@@ -38,6 +38,7 @@ class Audio(Media):
         MissingExtraError: soundfile is not installed.
     """
 
+    immutable = True
     kind: ClassVar[str] = "audio"
     type_name: ClassVar[str] = "audio-file"
 

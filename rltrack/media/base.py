@@ -36,6 +36,8 @@ class Media(abc.ABC):
     """Folder of such files under ``media/``, for example ``videos``."""
     type_name: ClassVar[str]
     """``_type`` of the reference in the row, for example ``video-file``."""
+    immutable: ClassVar[bool] = False
+    """Whether it stays as it was made, so that logging it again need not store it again."""
     extension: str
     """Ending of the file, without the dot."""
     size_bytes: int

@@ -31,6 +31,8 @@ class Encoded(Media):
         facts: what is known of it: width, height, sample rate. Part of the reference.
     """
 
+    immutable = True
+
     def __init__(
         self, data: bytes, extension: str | None = None, facts: Mapping[str, Json] | None = None
     ) -> None:

@@ -27,6 +27,7 @@ class Plotly(Media):
         MissingExtraError: plotly is not installed.
     """
 
+    immutable = True
     kind: ClassVar[str] = "plotly"
     type_name: ClassVar[str] = "plotly-file"
     extension = "plotly.json"
@@ -117,6 +118,7 @@ class Bokeh(Media):
         MediaError: it is none.
     """
 
+    immutable = True
     kind: ClassVar[str] = "bokeh"
     type_name: ClassVar[str] = "bokeh-file"
     extension = "bokeh.json"

@@ -26,6 +26,7 @@ class Graph(Media):
         MediaError: it has no such nodes and edges.
     """
 
+    immutable = True
     kind: ClassVar[str] = "graphs"
     type_name: ClassVar[str] = "graph-file"
     extension = "json"

@@ -26,6 +26,7 @@ class Html(Media):
         MediaError: the data is no text, or the file is not there.
     """
 
+    immutable = True
     kind: ClassVar[str] = "html"
     type_name: ClassVar[str] = "html-file"
     extension = "html"

@@ -57,6 +57,7 @@ class Image(Media):
         MissingExtraError: Pillow is not installed.
     """
 
+    immutable = True
     kind: ClassVar[str] = "images"
     type_name: ClassVar[str] = "image-file"
 

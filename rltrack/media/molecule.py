@@ -28,6 +28,7 @@ class Molecule(Media):
         MediaError: it is no such file.
     """
 
+    immutable = True
     kind: ClassVar[str] = "molecule"
     type_name: ClassVar[str] = "molecule-file"
 

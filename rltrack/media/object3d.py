@@ -99,6 +99,7 @@ class Object3D(Media):
         MediaError: it is none of these.
     """
 
+    immutable = True
     kind: ClassVar[str] = "object3D"
     type_name: ClassVar[str] = "object3D-file"
 

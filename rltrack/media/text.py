@@ -22,6 +22,7 @@ class Text(Media):
         MediaError: the data is no text, or the file is not there.
     """
 
+    immutable = True
     kind: ClassVar[str] = "texts"
     type_name: ClassVar[str] = "text-file"
     extension = "txt"

@@ -90,6 +90,7 @@ class Video(Media):
         MediaError: the data is no video, or its axes can be read in two ways.
     """
 
+    immutable = True
     kind: ClassVar[str] = "videos"
     type_name: ClassVar[str] = "video-file"
 
