@@ -15,7 +15,6 @@ import difflib
 import fnmatch
 import hashlib
 import mimetypes
-import shutil
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from os import PathLike
@@ -43,6 +42,7 @@ from rltrack.settings import resolve
 from rltrack.store.console import ConsoleLine
 from rltrack.store.edit import link_artifact
 from rltrack.store.history import Table, TableColumn, pages, spread, table
+from rltrack.store.media_file import copy_into, opened
 from rltrack.store.project import Catalog, ListedRun, Project
 from rltrack.store.query import Filter, compile_filters, field_reader, orders_of
 from rltrack.store.run import RunDigest, RunReader, StreamName
@@ -851,7 +851,13 @@ class Run(RunInWandbsWords):
         for key in [*(keys or ()), x_axis]:
             if key not in known and key not in ROW_AXES:
                 raise NotFoundError(f"run {self.path} has no metric {key!r}; {_near(key, known)}")
-        return table(self._reader, keys, x_axis=x_axis, stream=stream)
+        found = table(self._reader, keys, x_axis=x_axis, stream=stream)
+        for column in found.columns.values():
+            if column.values.dtype == object:
+                for at, value in enumerate(column.values.tolist()):
+                    if isinstance(value, (dict, list)):
+                        column.values[at] = opened(value, self._reader)
+        return found
 
     def __repr__(self) -> str:
         return f"<rltrack.api.Run {self.path} {self.name!r} {self.state}>"
@@ -900,14 +906,7 @@ class File:
         Raises:
             UsageError: a file is there, and neither is allowed.
         """
-        target = Path(root) / self.name
-        if target.exists() and not replace:
-            if exist_ok:
-                return target
-            raise UsageError(f"{target} is there already; say replace=True or exist_ok=True")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(self.path, target)
-        return target
+        return copy_into(self.path, Path(root) / self.name, replace, exist_ok)
 
     def __repr__(self) -> str:
         return f"<rltrack.File {self.name} {self.size} bytes>"

@@ -282,6 +282,26 @@ def _be_modest(pid: int) -> None:
             os.setpriority(os.PRIO_PROCESS, pid, 10)
 
 
+def read_frames(path: Path) -> npt.NDArray[np.uint8]:
+    """The frames of a video file as RGB, of shape (T, H, W, 3).
+
+    Raises:
+        MissingExtraError: imageio-ffmpeg is not installed.
+        MediaError: ffmpeg cannot read it.
+    """
+    import numpy as np
+
+    _ffmpeg()  # which says what is missing, where `_read_facts` says nothing
+    facts: Any = _read_facts(path)
+    raw = ["-map", "0:v:0", "-f", "rawvideo", "-pix_fmt", "rgb24", "-fps_mode", "passthrough", "-"]
+    command = [_ffmpeg(), "-nostdin", "-hide_banner", "-loglevel", "error", "-i", str(path), *raw]
+    done = subprocess.run(command, capture_output=True)
+    if done.returncode or not facts:
+        said = done.stderr.decode(errors="replace").strip()
+        raise MediaError(f"{path.name} cannot be read as a video: {said or 'it has no frame'}")
+    return np.frombuffer(done.stdout, np.uint8).reshape(-1, facts["height"], facts["width"], 3)
+
+
 def _read_facts(path: Path) -> dict[str, Json]:
     """What ffmpeg finds in a video file; nothing where it cannot read it, or is not there."""
     copy = ["-i", str(path), "-map", "0:v:0", "-c", "copy", "-f", "null", "-"]

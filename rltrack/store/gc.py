@@ -126,8 +126,9 @@ def _half_imported(root: Path, project: str, now: Callable[[], float]) -> Iterat
 
 
 def _leftovers(folder: RunFolder, now: Callable[[], float]) -> Iterator[Garbage]:
-    for place, starts in ((folder.path, f".{RUN_JSON}."), (folder.media, ".")):
-        for path in [*place.glob(f"{starts}*"), *place.glob(f"*/{starts}*")]:
+    # A key with a / is a folder of its own below that of its kind.
+    for found in (folder.path.glob(f".{RUN_JSON}.*"), folder.media.rglob(".*")):
+        for path in found:
             try:
                 about = path.stat()
             except OSError:

@@ -77,16 +77,7 @@ def _item(
     facts = {name: fact for name, fact in reference.items() if name not in ("_type", "path")}
     if stored is not None:
         facts |= stored.facts
-    state: MediaState
-    error = stored.error if stored is not None else None
-    if error is not None:
-        state = "failed"
-    elif file_inside(run.folder.media, path) is not None:
-        state = "ready"  # a file arrives whole, by a rename, so it need not wait for its record
-    elif stored is None and run.state == "running":
-        state = "pending"
-    else:
-        state = "lost"
+    state, error = state_of(run, path)
     return MediaItem(
         key=key,
         kind=path.partition("/")[0],
@@ -98,6 +89,28 @@ def _item(
         error=error,
         facts=facts,
     )
+
+
+def state_of(run: RunReader, path: str) -> tuple[MediaState, str | None]:
+    """What became of a file that a row refers to, and why it is not there.
+
+    Args:
+        run: as of its last refresh.
+        path: relative to the run's media folder.
+    """
+    stored = run.stored(path)
+    if stored is not None and stored.error is not None:
+        return "failed", stored.error
+    if file_inside(run.folder.media, path) is not None:
+        return (
+            "ready",
+            None,
+        )  # a file arrives whole, by a rename, so it need not wait for its record
+    if stored is not None:
+        return "lost", "its file was deleted, or has not been copied here"
+    if run.state == "running":
+        return "pending", None
+    return "lost", "lost with the process that was to write it"
 
 
 def file_inside(folder: Path, path: str) -> Path | None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import os
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 
@@ -51,7 +53,7 @@ class Text(Media):
 class Bench:
     """A store, and what it recorded."""
 
-    def __init__(self, folder: Path, **options: int) -> None:
+    def __init__(self, folder: Path, **options: Any) -> None:
         self.folder = folder
         self.recorded: list[MediaStored] = []
         self.store = MediaStore(folder, self.recorded.append, clock=lambda: 7, **options)
@@ -218,6 +220,119 @@ def test_closing_an_idle_store_says_nothing(
     bench.store.close()
 
     assert capsys.readouterr().err == ""
+
+
+def test_beyond_the_queue_new_ones_are_dropped_on_request_and_counted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where training must never wait, what is missing is in the run, and told."""
+    bench = Bench(tmp_path, queue_bytes=100, overflow="drop")
+    gate = threading.Event()
+    bench.store.put("note", 0, Text("first", gate=gate, size_bytes=60))
+    dropped = [bench.store.put("note", step, Text("more", size_bytes=60)) for step in (1, 2, 3)]
+    gate.set()
+    bench.store.close()
+
+    errors = {stored.path: stored.error for stored in bench.recorded if stored.error}
+    assert set(errors) == {reference["path"] for reference in dropped}
+    assert all((error or "").startswith("dropped: ") for error in errors.values())
+    told = capsys.readouterr().err
+    assert told.count("is dropped:") == 1
+    assert "3 media were dropped" in told
+
+
+def test_one_that_takes_long_does_not_hold_up_the_next(tmp_path: Path) -> None:
+    """A minute of video must not keep a picture from the dashboard."""
+    bench = Bench(tmp_path)
+    gate = threading.Event()
+    bench.store.put("note", 0, Text("slow", gate=gate))
+    path = bench.store.put("note", 1, Text("quick"))["path"]
+
+    deadline = time.monotonic() + 20
+    while not bench.recorded and time.monotonic() < deadline:
+        time.sleep(0.01)
+    arrived = [stored.path for stored in bench.recorded]
+    gate.set()
+    bench.store.close()
+    assert arrived == [path]
+
+
+def test_no_thread_is_left_behind(bench: Bench) -> None:
+    """They linger for the next media, and not beyond the run."""
+    for step in range(20):
+        bench.store.put("note", step, Text("x"))
+    bench.store.close()
+
+    assert not [one for one in threading.enumerate() if one.name == "rltrack-media"]
+
+
+def test_the_same_object_is_the_same_file(bench: Bench) -> None:
+    """One picture under two keys is one picture; one that may change in between is two."""
+    same, changing = Text("x"), Text("y")
+    same.immutable = True  # type: ignore[misc]
+
+    first, second = bench.store.put("a", 0, same), bench.store.put("b", 1, same)
+    third, fourth = bench.store.put("a", 0, changing), bench.store.put("b", 1, changing)
+    bench.store.close()
+
+    assert first == second
+    assert third["path"] != fourth["path"]
+    assert len(files_of(bench.folder)) == 3
+
+
+def test_an_object_that_is_gone_is_not_taken_for_another(bench: Bench) -> None:
+    """Python gives the place of a dead object to the next."""
+    paths = set()
+    for step in range(50):
+        text = Text(f"{step}")
+        text.immutable = True  # type: ignore[misc]
+        paths.add(bench.store.put("a", 0, text)["path"])
+        del text
+        gc.collect(0)
+    bench.store.close()
+
+    assert len(paths) == len(files_of(bench.folder)) == 50
+
+
+def test_equal_content_takes_the_disk_once(bench: Bench) -> None:
+    """A blank frame at each evaluation; and to delete one of them leaves the others."""
+    texts = ["same"] * 5 + ["other"]
+    references = [bench.store.put("note", at, Text(text)) for at, text in enumerate(texts)]
+    bench.store.close()
+
+    files = [bench.folder / str(reference["path"]) for reference in references]
+    assert [file.read_text() for file in files] == texts
+    assert len({file.stat().st_ino for file in files}) == 2
+    assert not list(bench.folder.rglob(".*"))
+
+
+def test_an_equal_file_that_was_deleted_is_written_again(bench: Bench) -> None:
+    """The newest video of each metric may be all that a user keeps."""
+    first = bench.folder / str(bench.store.put("note", 0, Text("same"))["path"])
+    bench.store.close()
+    first.unlink()
+    second = bench.folder / str(bench.store.put("note", 1, Text("same"))["path"])
+    bench.store.close()
+
+    assert second.read_text() == "same"
+
+
+def test_many_threads_may_log_at_once(bench: Bench) -> None:
+    """Actors evaluate beside the learner."""
+
+    def log(worker: int) -> None:
+        for step in range(25):
+            bench.store.put(f"actor{worker}", step, Text(f"{worker} {step}"))
+
+    threads = [threading.Thread(target=log, args=(worker,)) for worker in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    bench.store.close()
+
+    assert len(files_of(bench.folder)) == len(bench.recorded) == 100
+    assert not any(stored.error for stored in bench.recorded)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
