@@ -59,8 +59,8 @@ class Choice:
         every: each n-th episode, beginning with the first; 0 for none.
         every_timesteps: the next episode after so many timesteps; 0 for none.
         trigger: asked with the number of each episode before it begins.
-        keep: ``all``, or ``best`` or ``worst``: those that gave more, or less, than all episodes
-            before; or a function that is asked with each filmed episode.
+        keep: ``all``, or ``best`` or ``worst``: those that gave more, or less, than all that were
+            filmed before; or a function that is asked with each filmed episode.
 
     Raises:
         UsageError: one of them is not what it may be.
@@ -105,13 +105,11 @@ class Choice:
             return True
         return self._trigger is not None and bool(self._trigger(number))
 
-    def keeps(self, episode: FinishedEpisode, *, filmed: bool) -> bool:
-        """Whether the film of an episode is kept; to be asked of each, since the best is of all."""
+    def keeps(self, episode: FinishedEpisode) -> bool:
+        """Whether the film of an episode is kept."""
         best, worst = episode.total_reward > self._best, episode.total_reward < self._worst
         self._best = max(self._best, episode.total_reward)
         self._worst = min(self._worst, episode.total_reward)
-        if not filmed:
-            return False
         if callable(self._keep):
             return bool(self._keep(episode))
         return {"all": True, "best": best, "worst": worst}[self._keep]
@@ -316,8 +314,7 @@ class EpisodeWriter:
                 )
             return
         row = self._row(episode)
-        kept = self._choice.keeps(episode, filmed=recording is not None)
-        if recording is not None and kept:
+        if recording is not None and self._choice.keeps(episode):
             row[f"{self._name}/trace"] = recording.trace()
             if recording.frames:
                 caption = (

@@ -65,8 +65,9 @@ class EpisodeMonitor(gymnasium.Wrapper[Any, Any, Any, Any]):
         video_every_timesteps: film the next episode after so many timesteps; 0 for none.
         video_trigger: film an episode if this says so, given its number.
         video_keep: which films are kept: ``all``; ``best`` or ``worst``: those of episodes that
-            gave more, or less, than all before; or a function of a `FinishedEpisode`. If none of
-            the above is given, then each episode is filmed, which takes the time of rendering it.
+            gave more, or less, than all that were filmed before; or a function of a
+            `FinishedEpisode`. If none of the above is given, then each episode is filmed, which
+            takes the time of rendering it.
         max_fps: frames a second of a video at most: of an env that has more, some are not drawn,
             since drawing is what filming costs. The trace has each timestep. None for all.
         info_keys: what of the env's info is in the row, as its last timestep has it, and in the
