@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from rltrack.media.table import Table
     from rltrack.media.text import Markdown, Text
     from rltrack.media.video import Video
+    from rltrack.plot.chart import plot_table
     from rltrack.sweeps.calls import agent, sweep
 
     run: Run | None
@@ -104,6 +105,8 @@ __all__ = [
     "log_model",
     "login",
     "mark_preempting",
+    "plot",
+    "plot_table",
     "restore",
     "run",
     "save",
@@ -141,6 +144,8 @@ _LATER = {
     "box3d": "rltrack.media.object3d",
     "agent": "rltrack.sweeps.calls",
     "sweep": "rltrack.sweeps.calls",
+    "plot": "rltrack.plot",
+    "plot_table": "rltrack.plot.chart",
     "unwatch": "rltrack.hooks.watch",
     "watch": "rltrack.hooks.watch",
 }
@@ -154,7 +159,8 @@ def __getattr__(name: str) -> Any:
     if name in _LATER:
         import importlib
 
-        return getattr(importlib.import_module(_LATER[name]), name)
+        module = importlib.import_module(_LATER[name])
+        return module if _LATER[name] == f"rltrack.{name}" else getattr(module, name)
     if not name.startswith("__"):  # which `inspect` and the like ask for
         import importlib
 

@@ -206,6 +206,65 @@ class Api(ArtifactQueries, Projects, Sweeps, Transfer):
             reader.refresh()
         return tables_of(runs, key, steps)
 
+    def chart(
+        self,
+        project: str,
+        key: str,
+        filters: Mapping[str, Any] | str | None = None,
+        steps: Steps = "last",
+    ) -> dict[str, Any]:
+        """A chart that several runs logged under one key, drawn together: in Vega-Lite, with data.
+
+        Args:
+            project: its name.
+            key: under which the charts were logged.
+            filters: what runs must be, as for `runs`.
+            steps: ``last`` of each run, ``all``, one or several.
+
+        Raises:
+            NotFoundError: there is no such chart, or it is of a preset that is not there.
+        """
+        from rltrack.store.charts import chart_of
+
+        runs = [run._reader for run in self.runs(project, filters)]
+        for reader in runs:
+            reader.refresh()
+        return chart_of(self.root, runs, key, steps)
+
+    def create_custom_chart(
+        self,
+        entity: str,
+        name: str,
+        display_name: str = "",
+        spec_type: str = "vega2",
+        access: str = "private",
+        spec: str | Mapping[str, Any] | None = None,
+    ) -> str:
+        """Keep a chart's specification in a project, for `rltrack.plot_table`.
+
+        Args:
+            entity: the project, or ``team/project``; in W&B whose it is.
+            name: of the chart; one of that name is replaced.
+            display_name: as it is shown.
+            spec_type: ``vega2``, which is Vega-Lite.
+            access: accepted for W&B's scripts: who reads the folder reads its charts.
+            spec: in Vega-Lite, with ``${field:x}`` for a column and ``${string:title}`` for a text.
+
+        Returns:
+            ``project/name``, as `rltrack.plot_table` takes it.
+
+        Raises:
+            UsageError: an argument is not what it may be.
+        """
+        from rltrack.plot.presets import write_preset
+
+        if spec_type != "vega2":
+            raise UsageError(f"create_custom_chart(spec_type={spec_type!r}): there is 'vega2'")
+        if spec is None:
+            raise UsageError("create_custom_chart: the spec is missing")
+        project = entity.rpartition("/")[2]
+        return write_preset(self.root, project, name, display_name or name, spec)
+
     def _project(self, name: str) -> Project:
         return self._catalog.project(name.rpartition("/")[2])
 

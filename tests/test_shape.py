@@ -25,6 +25,7 @@ LAYERS = [
     {
         "media",
         "engine",
+        "plot",
         "artifacts",
         "capture",
         "_config",

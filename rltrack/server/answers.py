@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from rltrack._values import finite
+from rltrack.store.charts import drawn
 from rltrack.store.media import MediaItem, media_of
 from rltrack.store.panel import common_axis
 from rltrack.store.project import ListedRun, Project, ProjectOverview
@@ -90,7 +91,9 @@ def describe_whole_run(project: Project, run: RunReader) -> dict[str, Any]:
         "axes": {key: common_axis([run], key) for key in run.digest().metrics},
         "system_metrics": sorted(run.logged_keys("system")),
         "files": files_of(run.folder.files),
-        "media": [_describe_media(project.name, run.id, item) for item in media_of(run)],
+        "media": [
+            _describe_media(project.root, project.name, run.id, item) for item in media_of(run)
+        ],
         "events": [
             {
                 "time": note.time_ns / 1e9,
@@ -114,7 +117,7 @@ def files_of(folder: Path) -> list[dict[str, Any]]:
     return found
 
 
-def _describe_media(project: str, run_id: str, item: MediaItem) -> dict[str, Any]:
+def _describe_media(root: Path, project: str, run_id: str, item: MediaItem) -> dict[str, Any]:
     place = f"/api/projects/{quote(project, safe='')}/runs/{quote(run_id, safe='')}"
     return {
         "key": item.key,
@@ -125,4 +128,6 @@ def _describe_media(project: str, run_id: str, item: MediaItem) -> dict[str, Any
         "url": f"{place}/media/{quote(item.path)}" if item.state == "ready" else None,
         "state": item.state,
         "error": item.error,
+        # How a chart is drawn: of its table, which is the file, or of those of several runs.
+        "chart": drawn(root, item.facts["chart"]) if "chart" in item.facts else None,
     } | {name: item.facts.get(name) for name in _FACTS}
