@@ -333,18 +333,17 @@ class Run(Keeping):
         self._alerts.send(title, text, level, wait_duration)
 
     def write_logs(self, text: str) -> None:
-        """Add text to what the run prints, in its record and not on the terminal.
+        """Add text to what the run prints, in its record and not on the terminal: for loggers.
+
+        A logger may outlive the run, so after the end nothing happens.
 
         Args:
             text: one line, or several.
-
-        Raises:
-            RunFinishedError: `finish` was called before.
         """
-        self._refuse_if_finished("write_logs")
-        from rltrack import _capture
+        if not self._finished:
+            from rltrack import _capture
 
-        _capture.write_logs(self, text)
+            _capture.write_logs(self, text)
 
     def pin_config_keys(self, keys: Sequence[str]) -> None:
         """Say which keys of the config matter most; it is kept as a fact about the run.

@@ -122,7 +122,8 @@ class Console:
 
     def write(self, text: str) -> None:
         """Record text as if it had been printed."""
-        self._hear("stdout", text)
+        if os.getpid() == self._pid:  # in a forked child nobody is there who would take it
+            self._hear("stdout", text)
 
     # -- in the thread that prints -----------------------------------------------------------
 

@@ -305,6 +305,29 @@ def test_each_cell_of_a_notebook_is_heard_once(program: RunProgram) -> None:
     assert [line.text for line in other.console_logs()] == ["five"]
 
 
+@pytest.mark.parametrize("console", ["wrap", "redirect", "off"])
+def test_text_may_be_added_to_the_log_without_being_printed(
+    program: RunProgram, console: str
+) -> None:
+    """By `write_logs`, for loggers; also where the console is not recorded."""
+    done = program(
+        """
+        with rltrack.init() as run:
+            print("printed", flush=True)
+            run.write_logs("written")
+            run.write_logs("two\\nlines\\n")
+        run.write_logs("after")
+        """,
+        console=console,
+    )
+
+    assert done.out == "printed\n"
+    written = ["written", "two", "lines"]
+    assert [text for text in done.texts if text != "printed"] == written
+    assert [text for text in done.output_log if text != "printed"] == written
+    assert ("printed" in done.texts) == (console != "off")
+
+
 # -- streams that somebody else handles, too -----------------------------------------------
 
 
