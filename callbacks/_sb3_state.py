@@ -5,7 +5,7 @@ nothing had been in between, bit for bit:
 
     model.zip           parameters and optimizers; `PPO.load` reads it as well
     vecnormalize.pkl    statistics of `VecNormalize`; `VecNormalize.load` reads it as well
-    replay_buffer.pkl   of off-policy algorithms; `load_replay_buffer` reads it as well
+    replay_buffer.…npy  parts of the arrays of off-policy algorithms' transitions
     state.pkl           counters and the last observation, the envs in the midst of their
                         episodes, random states, what the logger has not yet written
 
@@ -33,10 +33,10 @@ import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.buffers import ReplayBuffer
 from stable_baselines3.common.distributions import StateDependentNoiseDistribution
-from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.save_util import load_from_zip_file, recursive_setattr
 from stable_baselines3.common.vec_env import VecEnv
 
+from rltrack.callbacks._sb3_buffer import buffer_bytes, check_buffer, load_buffer, save_buffer
 from rltrack.callbacks._sb3_hyperparameters import constructor_arguments
 from rltrack.callbacks._sb3_layers import all_layers, copied, give_back, spaces_of
 from rltrack.callbacks._sb3_references import References
@@ -134,9 +134,13 @@ def save(
     buffer = getattr(model, "replay_buffer", None)
     keep_buffer = isinstance(buffer, ReplayBuffer) and _is_wanted(buffer, replay_buffer)
     if buffer is not None and not keep_buffer:
-        size = f" of {_nbytes(buffer) / 2**30:.1f} GiB" if isinstance(buffer, ReplayBuffer) else ""
+        size = (
+            f" of {buffer_bytes(buffer) / 2**30:.1f} GiB"
+            if isinstance(buffer, ReplayBuffer)
+            else ""
+        )
         inexact.append(f"the replay buffer{size} is not saved")
-    state = {
+    state: dict[str, Any] = {
         # Each by itself: a further process need not have those of evaluations.
         "envs": {name: references.pickled(copies) for name, copies in states.items()},
         "model": _attributes(model, references),
@@ -157,13 +161,13 @@ def save(
         "versions": _versions(),
     }
     with sealing(folder, facts) as half:
+        if keep_buffer:
+            assert isinstance(buffer, ReplayBuffer)
+            state["replay_buffer"] = save_buffer(half, buffer, references)
         (half / "state.pkl").write_bytes(references.pickled(state))
         model.save(half / "model.zip")
         if (normalize := model.get_vec_normalize_env()) is not None:
             normalize.save(str(half / "vecnormalize.pkl"))
-        if keep_buffer:
-            assert isinstance(model, OffPolicyAlgorithm)
-            model.save_replay_buffer(half / "replay_buffer.pkl")
     return Saved(folder, facts)
 
 
@@ -200,6 +204,9 @@ def load(
     )
     policy: Any = params["policy"]  # typed as a tensor, and is a dict of them
     _check_shapes(policy, model)
+    buffer, saved_buffer = getattr(model, "replay_buffer", None), state.get("replay_buffer")
+    if saved_buffer is not None and (why := check_buffer(buffer, saved_buffer)) is not None:
+        raise MismatchError(why)
     inexact = list(about["inexact"])
     goes_on = _give_back_envs(envs, copies, inexact) and about["at"] != "midway"
     model.set_parameters(params, exact_match=True, device=model.device)
@@ -209,9 +216,9 @@ def load(
     vars(model).update(state["model"])
     model.start_time = time.time_ns() - int(state["elapsed_s"] * 1e9)
     model._num_timesteps_at_start = 0
-    if (folder / "replay_buffer.pkl").exists():
-        assert isinstance(model, OffPolicyAlgorithm)
-        model.load_replay_buffer(folder / "replay_buffer.pkl", truncate_last_traj=False)
+    if saved_buffer is not None:
+        assert isinstance(buffer, ReplayBuffer)
+        load_buffer(folder, buffer, saved_buffer, references)
     for name, env in envs.items():
         for space, generator in zip(spaces_of(env), state["spaces"].get(name, ()), strict=False):
             vars(space)["_np_random"] = generator
@@ -366,15 +373,7 @@ def _noisy(model: BaseAlgorithm) -> list[StateDependentNoiseDistribution]:
 
 
 def _is_wanted(buffer: ReplayBuffer, asked: bool | None) -> bool:
-    return _nbytes(buffer) <= MODEST_BYTES if asked is None else asked
-
-
-def _nbytes(buffer: ReplayBuffer) -> int:
-    held = [*vars(buffer).values()]
-    for part in vars(buffer).values():
-        if isinstance(part, dict):  # of observations that are dicts
-            held += part.values()
-    return sum(array.nbytes for array in held if isinstance(array, np.ndarray))
+    return buffer_bytes(buffer) <= MODEST_BYTES if asked is None else asked
 
 
 def _versions() -> dict[str, str]:

@@ -66,7 +66,8 @@ class SB3Callback(BaseCallback):
         parameters: the same for its parameters; where both are given, each look takes both, and the
             smaller number counts.
         checkpoint_freq: timesteps from one checkpoint to the next; 0 for none. One more is made
-            at each new best, and one at the end. `rltrack gc` removes old ones.
+            at each new best, and one at the end. ``rltrack gc --keep-checkpoints N`` removes old
+            ones; of replay buffers only what is new since the last takes room.
         best_on: the metric of SB3's logger by whose greatest value a checkpoint is ``best``, its
             alias; with ``:min`` behind it the least. None for none. The weights of the best are
             those that were evaluated, if the metric is one of this callback's evaluations.

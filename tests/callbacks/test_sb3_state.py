@@ -22,6 +22,7 @@ from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.noise import OrnsteinUhlenbeckActionNoise
 from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecFrameStack, VecNormalize
 
+from rltrack.callbacks._sb3_buffer import buffer_bytes
 from rltrack.callbacks._sb3_sealed import SEAL, DamagedError
 from rltrack.callbacks._sb3_state import MismatchError, load, save
 
@@ -266,7 +267,42 @@ def test_without_its_replay_buffer_a_training_is_not_the_same(tmp_path: Path) ->
     saved = save(tmp_path / "half", model, at="training_end", replay_buffer=False)
 
     assert saved.about["inexact"] == ["the replay buffer of 0.0 GiB is not saved"]
-    assert not (tmp_path / "half" / "replay_buffer.pkl").exists()
+    assert not list((tmp_path / "half").glob("replay_buffer*"))
+
+
+def test_a_replay_buffer_takes_the_room_of_what_is_new_in_it(tmp_path: Path) -> None:
+    """Parts that are as they were are equal files, and what was never filled is none."""
+    model = DQN("MlpPolicy", "CartPole-v1", **off_policy() | {"buffer_size": 400_000})
+    files: list[dict[str, bytes]] = []
+    for number in range(3):
+        model.learn(500, reset_num_timesteps=False)
+        folder = tmp_path / str(number)
+        save(folder, model, at="training_end")
+        files.append({p.name: p.read_bytes() for p in folder.glob("replay_buffer*")})
+
+    assert model.replay_buffer is not None
+    held = model.replay_buffer.observations
+    assert sum(map(len, files[0].values())) < held.nbytes < buffer_bytes(model.replay_buffer)
+    model.replay_buffer.pos = 300_000  # elsewhere in the ring
+    model.learn(500, reset_num_timesteps=False)
+    save(tmp_path / "later", model, at="training_end")
+    for name, data in files[2].items():
+        assert (tmp_path / "later" / name).read_bytes() == data
+
+
+def test_a_replay_buffer_of_another_size_is_refused(tmp_path: Path) -> None:
+    """Its transitions would have to be chosen from."""
+    model = DQN("MlpPolicy", "CartPole-v1", **off_policy())
+    model.learn(32)
+    save(tmp_path / "half", model, at="training_end")
+
+    with pytest.raises(
+        MismatchError, match=r"observations of the replay buffer is \(\(900, 1, 4\)"
+    ):
+        load(
+            tmp_path / "half",
+            DQN("MlpPolicy", "CartPole-v1", **off_policy() | {"buffer_size": 900}),
+        )
 
 
 # -- the folder --------------------------------------------------------------------------------
