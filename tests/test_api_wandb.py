@@ -299,9 +299,7 @@ def test_tensorboards_runs_are_imported(root: Path, tmp_path: Path) -> None:
 # -- the cloud -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "name", ["registries", "reports", "automations", "user", "team", "create_custom_chart", "runz"]
-)
+@pytest.mark.parametrize("name", ["registries", "reports", "automations", "user", "team", "runz"])
 def test_what_is_of_the_cloud_is_refused_by_its_name(root: Path, name: str) -> None:
     """With what to do instead; as an AttributeError, for who asks by hasattr."""
     api = rltrack.Api()

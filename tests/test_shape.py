@@ -45,11 +45,7 @@ LAYERS = [
         *("_run", "_lifecycle", "store", "_metrics", "_past", "_resume", "_lease", "_attach"),
         *("_alert", "_capture", "_code", "_keeping", "_saved"),
     },
-    {
-        *("api", "_api_artifacts", "_api_cloud", "_api_drafts", "_api_projects", "_api_transfer"),
-        "_api_sweeps",
-        *("_api_wandb", "sync"),
-    },
+    {"api", "sync"},
     {"sweeps", "importers", "stats"},
     {"_init", "_active", "_start", "_ranks", "server"},
     {"__init__"},  # the public names

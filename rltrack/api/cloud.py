@@ -16,7 +16,6 @@ _INSTEAD: Final = {
     "automation": _NO_AUTOMATION,
     "automations": _NO_AUTOMATION,
     "create_automation": _NO_AUTOMATION,
-    "create_custom_chart": "rltrack.plot draws charts; `rltrack ui` draws metrics",
     "create_registry": _NO_REGISTRY,
     "create_run_queue": _NO_QUEUE,
     "create_team": _NO_USERS,

@@ -15,8 +15,8 @@ from rltrack.folder import RunFacts, run_folder
 from rltrack.settings import Settings, resolve
 
 if TYPE_CHECKING:
-    from rltrack._api_artifacts import ArtifactCollection, ArtifactType
     from rltrack.api import Api, Run, Runs
+    from rltrack.api.artifacts import ArtifactCollection, ArtifactType
     from rltrack.artifacts.artifact import Artifact
 
 
@@ -99,9 +99,9 @@ class Projects:
 
     if TYPE_CHECKING:  # what it stands on, of `Api`
 
-        def projects(self) -> list[Project]: ...
-        def run(self, path: str) -> Run: ...
-        def artifact(self, name: str) -> Artifact: ...
+        def projects(self) -> list[Project]: ...  # noqa: D102
+        def run(self, path: str) -> Run: ...  # noqa: D102
+        def artifact(self, name: str) -> Artifact: ...  # noqa: D102
 
     def project(self, name: str, entity: str | None = None) -> Project:
         """One project, whether it has runs or not.

@@ -1,4 +1,4 @@
-"""The part of `api.Run` that has W&B's names: what it reads is what the rest of the class reads."""
+"""Names that W&B's runs have besides: what they read is what the layers below read."""
 
 from __future__ import annotations
 
@@ -9,19 +9,15 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from rltrack._api_drafts import Drafts, SummaryDraft
 from rltrack._values import finite
+from rltrack.api.drafts import Drafts
+from rltrack.api.files import File
+from rltrack.api.rows import WithRows
 from rltrack.errors import StorageError, UnsupportedError, UsageError
 from rltrack.folder import RunFolder
 from rltrack.settings import resolve
-
-if TYPE_CHECKING:
-    from rltrack.api import File
-    from rltrack.folder import State
-    from rltrack.store.project import ListedRun
-    from rltrack.store.run import RunDigest, RunReader
 
 
 @dataclass(frozen=True)
@@ -34,66 +30,8 @@ class HistoryExports:
     errors: dict[Path, str] | None = None
 
 
-class RunInWandbsWords:
-    """Changes by `update`, and further names of W&B's."""
-
-    _drafts: Drafts
-    _listed: ListedRun
-
-    if TYPE_CHECKING:  # what it stands on, of `api.Run`
-
-        @property
-        def id(self) -> str: ...
-        @property
-        def name(self) -> str: ...
-        @property
-        def path(self) -> str: ...
-        @property
-        def state(self) -> State: ...
-        @property
-        def folder(self) -> Path: ...
-        @property
-        def metadata(self) -> dict[str, Any]: ...
-        @property
-        def _reader(self) -> RunReader: ...
-        def _digest(self) -> RunDigest: ...
-        def file(self, name: str) -> File: ...
-        def update_config(self, values: Mapping[str, Any], remove: Sequence[str]) -> None: ...
-        def update_summary(self, values: Mapping[str, Any], remove: Sequence[str]) -> None: ...
-        def scan_history(
-            self, keys: Sequence[str] | None, page_size: int, first: int | None, last: int | None
-        ) -> Iterator[dict[str, Any]]: ...
-
-    @property
-    def config(self) -> dict[str, Any]:
-        """The choices that made this run what it is.
-
-        It may be changed; `update` records that.
-        """
-        return self._drafts.of("config", self._digest().config)
-
-    @property
-    def summary(self) -> dict[str, Any]:
-        """The last value of each metric, and what was set by hand.
-
-        It may be changed; its own `update`, or that of the run, records that.
-        """
-        return self._drafts.of(
-            "summary", self._digest().summary, lambda values: SummaryDraft(values, self.update)
-        )
-
-    def update(self) -> None:
-        """Record what was changed in `config` and `summary`.
-
-        Raises:
-            StorageError: the run's folder cannot be written.
-        """
-        values, removed = self._drafts.take_changes("config")
-        if values or removed:
-            self.update_config(values, removed)
-        values, removed = self._drafts.take_changes("summary")
-        if values or removed:
-            self.update_summary(values, removed)
+class InWandbsWords(WithRows):
+    """A run, under further names of W&B's."""
 
     def save(self) -> None:
         """The old name of `update`."""

@@ -1,0 +1,168 @@
+"""The files and artifacts of a recorded run."""
+
+from __future__ import annotations
+
+import fnmatch
+import hashlib
+import mimetypes
+from collections.abc import Sequence
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from rltrack.api.recorded import Recorded
+from rltrack.api.told import near
+from rltrack.artifacts.artifact import Artifact, find, used
+from rltrack.artifacts.names import checked_aliases
+from rltrack.errors import NotFoundError
+from rltrack.store.edit import link_artifact
+from rltrack.store.media_file import copy_into
+
+
+class WithFiles(Recorded):
+    """A run, and what it keeps."""
+
+    def files(self, names: Sequence[str] | None = None, pattern: str | None = None) -> list[File]:
+        """The files that were saved with the run, and its media.
+
+        Args:
+            names: only these; by default all.
+            pattern: only names that fit it, with ``*`` and ``?``.
+        """
+        found = [
+            File(path, path.relative_to(place).as_posix() if place.name == "files" else None)
+            for place in (self._listed.folder.files, self._listed.folder.media)
+            for path in sorted(place.rglob("*"))
+            if path.is_file() and not path.name.startswith(".")
+        ]
+        return [
+            file
+            for file in found
+            if (names is None or file.name in names)
+            and (pattern is None or fnmatch.fnmatchcase(file.name, pattern))
+        ]
+
+    def file(self, name: str) -> File:
+        """One of `files`.
+
+        Raises:
+            NotFoundError: there is none of that name.
+        """
+        found = self.files([name])
+        if not found:
+            known = [file.name for file in self.files()]
+            raise NotFoundError(f"run {self.path} has no file {name!r}; {near(name, known)}")
+        return found[0]
+
+    # -- artifacts -------------------------------------------------------------------------
+
+    def logged_artifacts(self, per_page: int = 100) -> list[Artifact]:
+        """The versions that the run made, in that order; those that were deleted are not there.
+
+        Args:
+            per_page: accepted for W&B's scripts.
+        """
+        return self._artifacts("logged")
+
+    def used_artifacts(self, per_page: int = 100) -> list[Artifact]:
+        """The versions that the run used, in that order; those that were deleted are not there.
+
+        Args:
+            per_page: accepted for W&B's scripts.
+        """
+        return self._artifacts("used")
+
+    def _artifacts(self, role: str) -> list[Artifact]:
+        reader = self._reader
+        reader.refresh()
+        # A run may make a version and use it later; each once.
+        links = [link.artifact for link in reader.artifacts() if link.role == role]
+        found = []
+        for name in dict.fromkeys(links):
+            try:
+                found.append(find(self._project.root, name))
+            except NotFoundError:
+                continue
+        return found
+
+    def log_artifact(
+        self, artifact: Artifact, aliases: Sequence[str] | None = None, tags: Any = None
+    ) -> Artifact:
+        """Make an artifact a version that this run made, after its end.
+
+        Args:
+            artifact: it; a draft is logged.
+            aliases: besides ``latest``.
+            tags: labels.
+        """
+        chosen, labels = checked_aliases(aliases), checked_aliases(tags, "tag")
+        if artifact.is_draft():
+            artifact.log_into(
+                self._project.root, self.project, aliases=chosen, tags=labels, run=self.path
+            )
+        link_artifact(self._listed.folder, "logged", artifact, chosen)
+        return artifact
+
+    def use_artifact(self, artifact: Artifact, use_as: str | None = None) -> Artifact:
+        """Say that this run used an artifact, after its end.
+
+        Raises:
+            ArtifactNotLoggedError: it is a draft.
+        """
+        used(artifact, self.path, use_as)
+        link_artifact(self._listed.folder, "used", artifact, [artifact.version], use_as)
+        return artifact
+
+
+class File:
+    """A file of a run."""
+
+    def __init__(self, path: Path, name: str | None = None) -> None:
+        self.path = path
+        """Where it is on the disk."""
+        self.name = name if name is not None else _media_name(path)
+        """Relative to the run's files; of media, with ``media/`` in front."""
+
+    @property
+    def size(self) -> int:
+        """In bytes."""
+        return self.path.stat().st_size
+
+    @property
+    def mimetype(self) -> str:
+        """By its name."""
+        return mimetypes.guess_type(self.path.name)[0] or "application/octet-stream"
+
+    @property
+    def updated_at(self) -> float:
+        """When it was last written, in seconds since the epoch."""
+        return self.path.stat().st_mtime
+
+    @property
+    def sha256(self) -> str:
+        """Of its content."""
+        with self.path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
+    def download(
+        self, root: str | PathLike[str] = ".", replace: bool = False, exist_ok: bool = False
+    ) -> Path:
+        """Copy it, under its name, into a folder; where it is then.
+
+        Args:
+            root: the folder.
+            replace: write over a file that is there.
+            exist_ok: leave a file that is there as it is.
+
+        Raises:
+            UsageError: a file is there, and neither is allowed.
+        """
+        return copy_into(self.path, Path(root) / self.name, replace, exist_ok)
+
+    def __repr__(self) -> str:
+        return f"<rltrack.File {self.name} {self.size} bytes>"
+
+
+def _media_name(path: Path) -> str:
+    parts = path.parts
+    return "/".join(parts[len(parts) - 1 - parts[::-1].index("media") :])

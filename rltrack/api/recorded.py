@@ -1,0 +1,200 @@
+"""What a recorded run is: its names, state, config and summary, and how they are changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rltrack._values import config_value
+from rltrack.api.drafts import Drafts, SummaryDraft
+from rltrack.folder import State
+from rltrack.store.project import ListedRun, Project
+from rltrack.store.run import RunDigest, RunReader
+
+
+class Recorded:
+    """What a run is: read from its folder, and changed in it."""
+
+    def __init__(self, project: Project, listed: ListedRun) -> None:
+        self._project = project
+        self._listed = listed
+        self._drafts = Drafts()
+
+    @property
+    def _reader(self) -> RunReader:
+        return self._listed.open()
+
+    def _digest(self) -> RunDigest:
+        with self._project.lock:
+            self._listed.look(again=True)
+            return self._listed.digest()
+
+    @property
+    def id(self) -> str:
+        """Names the run within its project, for ever."""
+        return self._listed.id
+
+    @property
+    def project(self) -> str:
+        """The project that the run belongs to."""
+        return self._project.name
+
+    @property
+    def path(self) -> str:
+        """``project/id``, as `Api.run` takes it."""
+        return f"{self.project}/{self.id}"
+
+    @property
+    def folder(self) -> Path:
+        """Where the run is on the disk."""
+        return self._listed.folder.path
+
+    @property
+    def url(self) -> str:
+        """The address of its folder."""
+        return self.folder.as_uri()
+
+    @property
+    def name(self) -> str:
+        """The display name."""
+        return self._digest().name
+
+    @name.setter
+    def name(self, name: str) -> None:
+        self._edit(facts={"name": name})
+
+    display_name = name
+
+    @property
+    def state(self) -> State:
+        """``running``, ``finished``, ``failed``, ``crashed``, ``killed`` or ``preempted``."""
+        return self._digest().state
+
+    @property
+    def group(self) -> str | None:
+        """The group that the run belongs to."""
+        return self._digest().group
+
+    @group.setter
+    def group(self, group: str | None) -> None:
+        self._edit(facts={"group": group})
+
+    @property
+    def job_type(self) -> str | None:
+        """What kind of job the run is within its group."""
+        return self._digest().job_type
+
+    @job_type.setter
+    def job_type(self, job_type: str | None) -> None:
+        self._edit(facts={"job_type": job_type})
+
+    @property
+    def sweep_id(self) -> str | None:
+        """The sweep that the run is a trial of."""
+        return self._digest().sweep
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """Labels of the run."""
+        return self._digest().tags
+
+    @tags.setter
+    def tags(self, tags: Sequence[str]) -> None:
+        self._edit(facts={"tags": [tags] if isinstance(tags, str) else list(tags)})
+
+    @property
+    def notes(self) -> str | None:
+        """Free text about the run."""
+        return self._digest().notes
+
+    @notes.setter
+    def notes(self, notes: str | None) -> None:
+        self._edit(facts={"notes": notes})
+
+    @property
+    def created_at(self) -> float:
+        """When the run began, in seconds since the epoch."""
+        return self._digest().created_at
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The choices that made this run what it is.
+
+        It may be changed; `update` records that.
+        """
+        return self._drafts.of("config", self._digest().config)
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """The last value of each metric, and what was set by hand.
+
+        It may be changed; its own `update`, or that of the run, records that.
+        """
+        return self._drafts.of(
+            "summary", self._digest().summary, lambda values: SummaryDraft(values, self.update)
+        )
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """How the run came to be: command, host, versions, git."""
+        self._reader.refresh()
+        return self._reader.metadata()
+
+    @property
+    def lastHistoryStep(self) -> int | None:
+        """The greatest step of a row; None without rows."""
+        return self._digest().last_step
+
+    @property
+    def damage(self) -> tuple[str, ...]:
+        """What could not be read; empty for a run that is whole."""
+        return self._digest().damage
+
+    def metrics(self) -> list[str]:
+        """The names of numeric metrics, sorted."""
+        return list(self._digest().metrics)
+
+    # -- changes ---------------------------------------------------------------------------
+
+    def _edit(self, **changes: Any) -> None:
+        from rltrack.store.edit import edit
+
+        edit(self._listed.folder, **changes)
+
+    def update(self) -> None:
+        """Record what was changed in `config` and `summary`.
+
+        Raises:
+            StorageError: the run's folder cannot be written.
+        """
+        values, removed = self._drafts.take_changes("config")
+        if values or removed:
+            self.update_config(values, removed)
+        values, removed = self._drafts.take_changes("summary")
+        if values or removed:
+            self.update_summary(values, removed)
+
+    def update_config(self, values: Mapping[str, Any], remove: Sequence[str] = ()) -> None:
+        """Change the recorded config, also of a run that has ended.
+
+        Args:
+            values: top-level keys to set.
+            remove: top-level keys to remove.
+        """
+        self._edit(
+            config={key: config_value(value) for key, value in values.items()},
+            removed_config=list(remove),
+        )
+
+    def update_summary(self, values: Mapping[str, Any], remove: Sequence[str] = ()) -> None:
+        """Change what the run amounts to, also of one that has ended.
+
+        Args:
+            values: keys to set; they stay, whatever was logged under them.
+            remove: keys to remove.
+        """
+        self._edit(
+            summary={key: config_value(value) for key, value in values.items()},
+            removed_summary=list(remove),
+        )
