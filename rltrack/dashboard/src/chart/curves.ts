@@ -1,6 +1,6 @@
 /** One run's points of one chart, taken out of the grid that all runs of the chart share. */
 
-import type { PanelFrame, SeriesFrame } from "../server/frame";
+import type { BandFrame, PanelFrame, SeriesFrame } from "../server/frame";
 
 export interface Curve {
   run: string;
@@ -16,10 +16,26 @@ export interface Curve {
   nan: number[];
   posInf: number[];
   negInf: number[];
+  /** Of a group: how many runs have a value at each point. */
+  n?: Float64Array;
 }
 
 export function curvesOf(frame: PanelFrame): Curve[] {
   return frame.series.map((series) => curveOf(series, frame.grid, frame.exact));
+}
+
+/** The line of each group, where any of its runs has a value. */
+export function bandCurves(frame: PanelFrame): Curve[] {
+  return frame.bands.map((band) => bandCurve(band, frame.grid));
+}
+
+function bandCurve({ group, count, centre, low, high }: BandFrame, grid: Float64Array): Curve {
+  const there = (column: Float64Array) => column.filter((_, i) => count[i]! > 0);
+  const y = there(centre);
+  return {
+    run: group, x: there(grid), y, lo: there(low), hi: there(high), told: y, nan: [], posInf: [], negInf: [],
+    n: there(count),
+  };
 }
 
 function curveOf(series: SeriesFrame, grid: Float64Array, exact: boolean): Curve {

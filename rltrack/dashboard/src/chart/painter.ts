@@ -16,6 +16,10 @@ export interface Line {
   band: boolean;
   /** The run ended before it was done: its line ends in a dot. */
   stopped: boolean;
+  /** A run of a group that is drawn as a line itself: thin and faint. */
+  faint?: boolean;
+  /** Of a group: its runs, any of which lights it. */
+  members?: ReadonlySet<string>;
 }
 
 /** Where and how to draw; lengths in canvas pixels, `ratio` of them to a CSS pixel. */
@@ -57,7 +61,8 @@ export class Painter {
 
   paint(ctx: CanvasRenderingContext2D, plot: Plot, lines: Line[], look: Look): void {
     this.#retrace(plot, lines);
-    const dim = (line: Line) => (look.lit === null || look.lit === line.run ? 1 : DIMMED);
+    const lit = (line: Line) => look.lit === line.run || (look.lit !== null && !!line.members?.has(look.lit));
+    const dim = (line: Line) => (look.lit === null || lit(line) ? 1 : DIMMED);
     // The lit line is drawn last, above the others.
     const ordered = look.lit === null ? lines : [...lines].sort((a, b) => dim(a) - dim(b));
 
@@ -69,7 +74,7 @@ export class Painter {
     ctx.clip();
     ctx.lineJoin = "round";
     for (const line of ordered) this.#paintBand(ctx, line, dim(line));
-    for (const line of ordered) this.#paintLine(ctx, plot, line, look.lit === line.run, dim(line));
+    for (const line of ordered) this.#paintLine(ctx, plot, line, lit(line), dim(line));
     ctx.restore();
 
     for (const line of ordered) {
@@ -106,8 +111,8 @@ export class Painter {
       ctx.setLineDash([]);
       ctx.stroke(traced.raw);
     }
-    ctx.globalAlpha = alpha;
-    ctx.lineWidth = (lit ? LIT_WIDTH : WIDTH) * plot.ratio;
+    ctx.globalAlpha = line.faint && !lit ? 0.3 * alpha : alpha;
+    ctx.lineWidth = (lit ? LIT_WIDTH : line.faint ? 1 : WIDTH) * plot.ratio;
     ctx.setLineDash(line.dash.map((length) => length * plot.ratio));
     ctx.stroke(traced.line);
     ctx.setLineDash([]);
@@ -137,7 +142,8 @@ export class Painter {
     ctx.textAlign = "left";
     const measure = (text: string) => ctx.measureText(text).width;
     const room = plot.labelRoom - 8 * plot.ratio;
-    const labels: EndLabel[] = lines.flatMap(({ run, name }) => {
+    const labels: EndLabel[] = lines.flatMap(({ run, name, faint }) => {
+      if (faint) return [];
       const end = this.#traced.get(run)!.end;
       if (!end) return [];
       const text = fitted(name, room, measure);

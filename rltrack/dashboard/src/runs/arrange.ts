@@ -1,76 +1,135 @@
-/** Which runs the list shows, in which order, and which of them are drawn. */
+/** Which runs the table shows, in which order and groups, and which of them are drawn. */
 
 import type { Run } from "../server/types";
 import type { Selection, Sort } from "../state/url";
-import { flatten, inline, summaryNumber } from "./values";
+import { flat, reader, type Asked, type Cell } from "./fields";
+import { inline } from "./values";
 
 /** So many runs are drawn before anybody chooses. */
 export const NEWEST = 20;
 /** The server draws at most so many runs in a chart. */
 export const MOST_DRAWN = 100;
 
-export const SORTS: [string, string][] = [
-  ["started", "started"],
-  ["name", "name"],
-  ["state", "state"],
-  ["duration", "duration"],
-  ["step", "last step"],
-  ["value", "value"],
-];
-
-export function arrange(runs: Run[], filter: string, sort: Sort, valueKey: string | null): Run[] {
+/** The runs that have all words of a filter, in order. */
+export function arrange(runs: Run[], filter: string, sort: Sort[], asked: Asked): Run[] {
   const words = filter.toLowerCase().split(/\s+/).filter(Boolean);
-  const kept = words.length ? runs.filter((run) => words.every((word) => textOf(run).includes(word))) : runs;
-  const of = columnOf(sort.by, valueKey);
-  const direction = sort.down ? -1 : 1;
-  return kept
-    .map((run) => ({ run, value: of(run) }))
-    .sort((a, b) => compare(a.value, b.value, direction) || b.run.created_at - a.run.created_at)
-    .map(({ run }) => run);
+  const kept = words.length ? runs.filter((run) => words.every((word) => textOf(run).includes(word))) : [...runs];
+  // Each value is read once, and not at each comparison.
+  const keys = sort.map(({ by, down }) => ({ cells: kept.map(reader(by, asked)), direction: down ? -1 : 1 }));
+  const order = kept.map((_, i) => i).sort((a, b) => {
+    for (const { cells, direction } of keys) {
+      const found = compare(cells[a]!, cells[b]!, direction);
+      if (found) return found;
+    }
+    return kept[b]!.created_at - kept[a]!.created_at;
+  });
+  return order.map((i) => kept[i]!);
+}
+
+/** Whether a filter is a condition, which the server reads, and not some words. */
+export function isCondition(filter: string): boolean {
+  return (
+    /(^|[\s("])(config|summary)\.\S/.test(filter) ||
+    /(^|[\s(])[a-z_]+\([^)]+\)\s*(!?[<>=~]|in\b)/.test(filter) ||
+    /(^|[\s(])(id|name|state|tags|group|job_type|host|notes|created_at)\s*(!?[<>=~]|\b(has|in|not|is)\b)/i.test(filter)
+  );
 }
 
 const texts = new WeakMap<Run, string>();
 
-/** All that the filter looks at: name, id, state, group, tags, and config as `key=value`. */
+/** All that words look at: name, id, state, group, tags, and config as `key=value`. */
 function textOf(run: Run): string {
   let text = texts.get(run);
   if (text === undefined) {
-    const config = flatten(run.config).map(([key, value]) => `${key}=${inline(value)}`);
+    const config = [...flat(run, "config")].map(([key, value]) => `${key}=${inline(value)}`);
     text = [run.name, run.id, run.state, run.group ?? "", ...run.tags, ...config].join("\n").toLowerCase();
     texts.set(run, text);
   }
   return text;
 }
 
-type Cell = number | string | null;
-
-function columnOf(by: string, valueKey: string | null): (run: Run) => Cell {
-  switch (by) {
-    case "name":
-      return (run) => run.name;
-    case "state":
-      return (run) => run.state;
-    case "duration":
-      return (run) => run.duration_s;
-    case "step":
-      return (run) => run.last_step;
-    case "value":
-      return (run) => (valueKey === null ? null : summaryNumber(run, valueKey));
-    default:
-      return (run) => run.created_at;
-  }
-}
-
 const byName = new Intl.Collator("en", { numeric: true });
 
 /** What has no value comes last, whatever the direction. */
-function compare(a: Cell, b: Cell, direction: number): number {
+export function compare(a: Cell, b: Cell, direction: number): number {
   const noA = a === null || Number.isNaN(a);
   const noB = b === null || Number.isNaN(b);
   if (noA || noB) return Number(noA) - Number(noB);
   if (typeof a === "string" || typeof b === "string") return direction * byName.compare(String(a), String(b));
   // Not a difference: infinity less infinity is NaN.
   return direction * (a < b ? -1 : a > b ? 1 : 0);
+}
+
+export interface Group {
+  /** The values of all fields down to this one, as JSON: its name in the URL. */
+  key: string;
+  field: string;
+  value: Cell;
+  depth: number;
+  /** All runs in it, in order. */
+  runs: Run[];
+  /** The groups in it; null at the last field. */
+  inner: Group[] | null;
+}
+
+/** Runs by the values of fields, outermost first; groups stand in the order of their first runs. */
+export function groupsOf(runs: Run[], fields: string[], asked: Asked, above: Cell[] = []): Group[] {
+  const [field, ...rest] = fields;
+  if (field === undefined) return [];
+  const read = reader(field, asked);
+  const byValue = new Map<Cell, Run[]>();
+  for (const run of runs) {
+    const value = read(run);
+    const group = byValue.get(value);
+    if (group) group.push(run);
+    else byValue.set(value, [run]);
+  }
+  return [...byValue].map(([value, members]) => {
+    const path = [...above, value];
+    return {
+      key: JSON.stringify(path),
+      field,
+      value,
+      depth: above.length,
+      runs: members,
+      inner: rest.length ? groupsOf(members, rest, asked, path) : null,
+    };
+  });
+}
+
+/** The innermost groups, each of which is a line in a chart. */
+export function leaves(groups: Group[]): Group[] {
+  return groups.flatMap((group) => (group.inner ? leaves(group.inner) : [group]));
+}
+
+export type Row = { run: Run; depth: number } | { group: Group; depth: number; open: boolean };
+
+/** The rows of the table: groups, and below those that are open what is in them. */
+export function rowsOf(groups: Group[], unfolded: ReadonlySet<string>): Row[] {
+  const rows: Row[] = [];
+  for (const group of groups) {
+    const open = unfolded.has(group.key);
+    rows.push({ group, depth: group.depth, open });
+    if (!open) continue;
+    if (group.inner) rows.push(...rowsOf(group.inner, unfolded));
+    else for (const run of group.runs) rows.push({ run, depth: group.depth + 1 });
+  }
+  return rows;
+}
+
+/**
+ * What a group shows in a column: the one value that all have, or the mean of its numbers.
+ * What was chosen, as a seed, has no mean that says anything.
+ */
+export function groupCell(cells: Cell[], chosen = false): Cell {
+  const known = cells.filter((cell) => cell !== null);
+  if (!known.length) return null;
+  const distinct = new Set(known);
+  if (distinct.size === 1) return known[0]!;
+  if (chosen) return `${distinct.size} values`;
+  const numbers = known.filter((cell): cell is number => typeof cell === "number" && Number.isFinite(cell));
+  if (numbers.length) return numbers.reduce((sum, number) => sum + number, 0) / numbers.length;
+  return `${distinct.size} values`;
 }
 
 /** The runs that are drawn, of those that the list shows. */

@@ -1,7 +1,9 @@
 /** Every request that the dashboard makes. */
 
 import { decodeFrame, type PanelFrame } from "./frame";
-import type { Change, PanelRequest, Project, RunDetail, RunsAnswer } from "./types";
+import type {
+  Change, ConsoleAnswer, Edit, Failed, Json, PanelRequest, Project, RunDetail, RunsAnswer,
+} from "./types";
 
 /** The server answered, and said no. */
 export class ServerError extends Error {
@@ -56,6 +58,61 @@ export function fetchRuns(project: string, since: number | null, signal?: AbortS
 
 export function fetchRun(project: string, run: string, signal?: AbortSignal): Promise<RunDetail> {
   return askJson(`${projectPath(project)}/runs/${encodeURIComponent(run)}`, signal);
+}
+
+async function post<T>(path: string, body: unknown): Promise<T> {
+  const answer = await ask(path, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(body),
+  });
+  return answer.json();
+}
+
+/** The runs that fit a condition, and the values of fields, of all of them at once. */
+export function fetchColumns(
+  project: string,
+  filter: string | null,
+  columns: string[],
+): Promise<{ ids: string[]; values: Record<string, Json[]> }> {
+  return post(`${projectPath(project)}/query`, { filter, columns, order: [] });
+}
+
+/** Change facts of runs; the answer holds the changes that put them back. */
+export function editRuns(project: string, changes: Edit[]): Promise<{ undo: Edit[]; failed: Failed[] }> {
+  return post(`${projectPath(project)}/edit`, { changes });
+}
+
+export function deleteRuns(project: string, runs: string[]): Promise<{ done: string[]; failed: Failed[] }> {
+  return post(`${projectPath(project)}/delete`, { runs });
+}
+
+export function restoreRuns(project: string, runs: string[]): Promise<{ done: string[]; failed: Failed[] }> {
+  return post(`${projectPath(project)}/restore`, { runs });
+}
+
+export function moveRuns(project: string, runs: string[], to: string): Promise<{ done: string[]; failed: Failed[] }> {
+  return post(`${projectPath(project)}/move`, { runs, to });
+}
+
+/** The lines that a run printed, from a number on of each writer that is known. */
+export function fetchConsole(project: string, run: string, after: Record<string, number>): Promise<ConsoleAnswer> {
+  const known = encodeURIComponent(JSON.stringify(after));
+  return askJson(`${runPath(project, run)}/console?after=${known}`);
+}
+
+/** Where a file lies that a run saved. */
+export function fileUrl(project: string, run: string, path: string): string {
+  return `${runPath(project, run)}/files/${path.split("/").map(encodeURIComponent).join("/")}`;
+}
+
+/** A saved file as text. */
+export async function fetchText(project: string, run: string, path: string): Promise<string> {
+  return (await ask(`${fileUrl(project, run, path)}?as=text`)).text();
+}
+
+function runPath(project: string, run: string): string {
+  return `${projectPath(project)}/runs/${encodeURIComponent(run)}`;
 }
 
 /** The points of many charts, in the order in which they were asked for. */

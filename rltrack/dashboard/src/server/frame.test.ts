@@ -20,7 +20,7 @@ test("each column is found at its offset", () => {
         panels: [
           {
             key: "loss", x: "_step", exact: true, bucket_width: 0, length: 2, grid: 0,
-            extent: [0, 1], series: [{ run: "a", ...offsets }], missing: ["b"],
+            extent: [0, 1], series: [{ run: "a", ...offsets }], missing: ["b"], bands: [],
           },
         ],
       },
@@ -36,7 +36,7 @@ test("each column is found at its offset", () => {
 test("a NaN survives the way", () => {
   const offsets = { count: 0, nan: 0, pos_inf: 0, neg_inf: 0, min: 0, max: 0, mean: 0, last: 1 };
   const panel = { key: "k", x: "_step", exact: true, bucket_width: 0, length: 1, grid: 0, extent: null };
-  const header = { panels: [{ ...panel, series: [{ run: "a", ...offsets }], missing: [] }] };
+  const header = { panels: [{ ...panel, series: [{ run: "a", ...offsets }], missing: [], bands: [] }] };
   expect(decodeFrame(encode(header, [1, NaN]))[0]!.series[0]!.last[0]).toBeNaN();
 });
 

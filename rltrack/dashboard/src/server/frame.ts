@@ -16,6 +16,18 @@ export interface SeriesFrame {
   last: Float64Array;
 }
 
+/** What the runs of a group amount to. */
+export interface BandFrame {
+  group: string;
+  /** Of the statistic: `IQM, 95 % CI`. */
+  name: string;
+  /** How many runs have a value there. */
+  count: Float64Array;
+  centre: Float64Array;
+  low: Float64Array;
+  high: Float64Array;
+}
+
 export interface PanelFrame {
   key: string;
   /** The x axis that the server chose when asked for "auto". */
@@ -25,6 +37,7 @@ export interface PanelFrame {
   extent: [number, number] | null;
   grid: Float64Array;
   series: SeriesFrame[];
+  bands: BandFrame[];
   missing: string[];
 }
 
@@ -40,6 +53,7 @@ interface Header {
     grid: number;
     extent: [number, number] | null;
     series: ({ run: string } & Record<Column, number>)[];
+    bands: { group: string; name: string; count: number; centre: number; low: number; high: number }[];
     missing: string[];
   }[];
 }
@@ -68,6 +82,14 @@ export function decodeFrame(body: ArrayBuffer): PanelFrame[] {
         max: column(series.max),
         mean: column(series.mean),
         last: column(series.last),
+      })),
+      bands: panel.bands.map((band) => ({
+        group: band.group,
+        name: band.name,
+        count: column(band.count),
+        centre: column(band.centre),
+        low: column(band.low),
+        high: column(band.high),
       })),
       missing: panel.missing,
     };

@@ -38,7 +38,7 @@ export class SeriesLoader {
   #wishes = new Map<symbol, Wish>();
   #due = new Set<symbol>();
   #onTheWay = new Set<string>();
-  #kept = new Map<string, { frame: PanelFrame; fresh: boolean }>();
+  #kept = new Map<string, { frame: PanelFrame; fresh: boolean; runs: string[] }>();
   #requests = 0;
   #timer: ReturnType<typeof setTimeout> | null = null;
 
@@ -63,7 +63,7 @@ export class SeriesLoader {
   changed(runs: Iterable<string>): void {
     const changed = new Set(runs);
     for (const kept of this.#kept.values()) {
-      if (kept.fresh && kept.frame.series.some(({ run }) => changed.has(run))) kept.fresh = false;
+      if (kept.fresh && kept.runs.some((run) => changed.has(run))) kept.fresh = false;
     }
     for (const [id, { request }] of this.#wishes) {
       if (request.runs.some((run) => changed.has(run))) this.#due.add(id);
@@ -122,7 +122,7 @@ export class SeriesLoader {
     let failed = false;
     try {
       const frames = await this.fetch([...batch.values()]);
-      names.forEach((name, i) => this.#deliver(name, frames[i]!));
+      [...batch].forEach(([name, { runs }], i) => this.#deliver(name, runs, frames[i]!));
     } catch (error) {
       failed = this.unreachable(error);
       for (const [id, wish] of this.#wishes) {
@@ -137,9 +137,9 @@ export class SeriesLoader {
     if (!failed) this.#send();
   }
 
-  #deliver(name: string, frame: PanelFrame): void {
+  #deliver(name: string, runs: string[], frame: PanelFrame): void {
     this.#kept.delete(name);
-    this.#kept.set(name, { frame, fresh: true });
+    this.#kept.set(name, { frame, fresh: true, runs });
     for (const oldest of this.#kept.keys()) {
       if (this.#kept.size <= KEPT) break;
       this.#kept.delete(oldest);

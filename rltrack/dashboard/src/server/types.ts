@@ -79,6 +79,8 @@ export interface RunDetail extends Run {
   /** The x axis of each metric that "auto" stands for. */
   axes: { [key: string]: string };
   metadata: { [key: string]: Json };
+  system_metrics: string[];
+  files: SavedFile[];
   media: MediaItem[];
   events: RunEvent[];
 }
@@ -90,6 +92,46 @@ export interface PanelRequest {
   x: string;
   buckets: number;
   range: [number, number] | null;
+  /** Of the runs' history, or of their machines' samples. */
+  stream?: "default" | "system";
+  /** Runs by the name of their group; each becomes a line with a band. */
+  groups?: Record<string, string[]>;
+  centre?: string;
+  spread?: string;
+  /** Whether the runs of groups are wanted, too. */
+  members?: boolean;
+}
+
+/** A change of a run's name, notes, group, job type or tags. */
+export interface Edit {
+  run: string;
+  facts: { name?: string; notes?: string | null; group?: string | null; job_type?: string | null; tags?: string[] };
+}
+
+/** A run that could not be changed, and why. */
+export interface Failed {
+  run: string;
+  error: string;
+}
+
+/** Columns of the lines that a run printed. */
+export interface ConsoleAnswer {
+  writers: string[];
+  /** Lines that were too many to send. */
+  left_out: number;
+  /** Of the line within its writer. */
+  number: number[];
+  text: string[];
+  time: number[];
+  /** Of `writers`. */
+  writer: number[];
+  error: boolean[];
+}
+
+export interface SavedFile {
+  path: string;
+  bytes: number;
+  time: number;
 }
 
 export interface Change {

@@ -6,7 +6,18 @@ export const KEY_LIST: [string, string][] = [
   ["f", "fill the screen with the chart under the pointer"],
   ["← →", "previous or next chart, while one fills the screen"],
   ["r", "reset the zoom (as does a double click)"],
-  ["l", "fold or unfold the run list"],
+  ["l", "fold or unfold the run table (as Ctrl J)"],
+  ["w", "the run table alone"],
+  ["j k", "the next or previous row"],
+  ["Space", "draw or hide the row"],
+  ["x", "choose the row, to do something with it"],
+  ["Enter", "open the run, or unfold the group"],
+  ["g", "group by everything but the seed, or not"],
+  ["d", "compare the chosen runs, or those that are drawn"],
+  ["Ctrl K", "go anywhere: projects, runs, metrics, actions"],
+  ["Ctrl Z", "undo what was done to runs, or the last change of the view"],
+  ["Ctrl Shift Z", "redo a change of the view"],
+  ["Ctrl S", "save this view by a name"],
   ["t", "light or dark"],
   ["?", "this list"],
   ["Esc", "close, or leave a box"],
@@ -15,10 +26,15 @@ export const KEY_LIST: [string, string][] = [
 /** Act on keys until the function that comes back is called. Typing in a box is left alone. */
 export function onKeys(actions: Record<string, () => void>): () => void {
   const press = (event: KeyboardEvent) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+    if (event.altKey || event.defaultPrevented) return;
+    const held = event.ctrlKey || event.metaKey;
     const target = event.target as HTMLElement;
-    if (target.closest("input, textarea, select, [contenteditable], dialog")) return;
-    const action = actions[event.key];
+    // With Ctrl nothing is typed, so such keys act in boxes, too.
+    if (!held && target.closest("input:not([type=checkbox]), textarea, select, [contenteditable], dialog")) return;
+    // Space and Enter press the button that they are on.
+    if ((event.key === " " || event.key === "Enter") && target.closest("button, a, input, summary")) return;
+    const shift = held && event.shiftKey ? "Shift+" : "";
+    const action = actions[held ? `Ctrl+${shift}${event.key.toLowerCase()}` : event.key];
     if (!action) return;
     event.preventDefault();
     action();

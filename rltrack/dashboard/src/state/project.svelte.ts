@@ -1,6 +1,6 @@
 /** The runs of one project, kept up to date while a page shows them. */
 
-import { fetchRuns, fetchSeries, UnreachableError } from "../server/api";
+import { fetchRuns, fetchSeries, ServerError, UnreachableError } from "../server/api";
 import { follow } from "../server/follow";
 import { link } from "../server/link.svelte";
 import { SeriesLoader } from "../server/loader";
@@ -30,6 +30,8 @@ export class ProjectStore {
   metrics = $state.raw<Metric[]>([]);
   loaded = $state(false);
   problem = $state<string | null>(null);
+  /** Counts up with every change of the runs. */
+  version = $state(0);
 
   readonly live: number = $derived(this.runs.filter((run) => run.state === "running").length);
   readonly series: SeriesLoader;
@@ -63,6 +65,11 @@ export class ProjectStore {
     };
   }
 
+  /** Fetch at once: this page has changed something. */
+  refresh(): Promise<void> {
+    return this.#refresh();
+  }
+
   async #refresh(): Promise<void> {
     if (this.#fetching) {
       this.#again = true;
@@ -79,7 +86,12 @@ export class ProjectStore {
       link.heard();
     } catch (error) {
       if (error instanceof UnreachableError) link.lost();
-      else this.problem = error instanceof Error ? error.message : String(error);
+      else if (this.loaded && error instanceof ServerError && error.status === 404) {
+        // Its last run has gone.
+        this.#version = null;
+        this.runs = [];
+        this.metrics = [];
+      } else this.problem = error instanceof Error ? error.message : String(error);
     } finally {
       this.#fetching = false;
     }
@@ -91,7 +103,7 @@ export class ProjectStore {
     for (const run of answer.runs) next.set(run.id, run);
     for (const id of answer.removed) next.delete(id);
 
-    this.#version = answer.version;
+    this.#version = this.version = answer.version;
     this.metrics = answer.metrics;
     this.runs = [...next.values()];
     // A heartbeat changes a run, too, and brings no points.

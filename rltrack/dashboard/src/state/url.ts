@@ -4,6 +4,7 @@ export type Route =
   | { page: "projects" }
   | { page: "project"; project: string }
   | { page: "run"; project: string; run: string }
+  | { page: "compare"; project: string; runs: string[] }
   | { page: "unknown" };
 
 export interface Zoom {
@@ -14,8 +15,25 @@ export interface Zoom {
 }
 
 export interface Sort {
+  /** A field of runs, as the filter names it: `created_at`, `config.lr`, `max(loss)`. */
   by: string;
   down: boolean;
+}
+
+/** A column of the run table. */
+export interface Column {
+  field: string;
+  /** In CSS pixels; null: as wide as such columns are. */
+  width: number | null;
+  pinned: boolean;
+}
+
+/** What a line of a group is, and the area around it. */
+export interface BandChoice {
+  centre: "mean" | "median" | "iqm";
+  spread: "std" | "sem" | "minmax" | "bootstrap" | "none";
+  /** Whether the runs of a group are drawn, too, faintly. */
+  members: boolean;
 }
 
 /** Which runs are drawn: a base, and single runs that were switched on and off. */
@@ -32,18 +50,32 @@ export interface View {
   logY: boolean;
   smoothing: number;
   zoom: Zoom | null;
-  sort: Sort;
-  /** The metric whose number stands in the run list; null: the one that says most. */
-  value: string | null;
+  /** The first counts most. */
+  sort: Sort[];
+  /** The columns of the run table; null: those that say most. */
+  columns: Column[] | null;
+  /** Fields that runs are grouped by, outermost first; `but:seed` is everything in config but the seed. */
+  group: string[];
+  /** Groups whose runs are listed. */
+  unfolded: string[];
+  band: BandChoice;
+  /** Colour slots that were chosen by hand, by run or group. */
+  tints: Record<string, number>;
   selection: Selection;
   foldedSections: string[];
-  /** Whether the run list is open; null: open where there is room. */
-  listOpen: boolean | null;
+  /** How much of the page the run table takes; null: a part where there is room. */
+  list: "open" | "folded" | "wide" | null;
+  /** Of the open run table, in CSS pixels. */
+  listWidth: number;
   /** The chart that fills the screen. */
   panel: string | null;
   /** The tab of the run page. */
   tab: string;
 }
+
+/** The first of each is the default. */
+export const CENTRES = ["mean", "median", "iqm"] as const;
+export const SPREADS = ["std", "sem", "minmax", "bootstrap", "none"] as const;
 
 export const DEFAULT_VIEW: View = {
   runFilter: "",
@@ -52,11 +84,16 @@ export const DEFAULT_VIEW: View = {
   logY: false,
   smoothing: 0,
   zoom: null,
-  sort: { by: "started", down: true },
-  value: null,
+  sort: [{ by: "created_at", down: true }],
+  columns: null,
+  group: [],
+  unfolded: [],
+  band: { centre: "mean", spread: "std", members: false },
+  tints: {},
   selection: { base: "newest", on: [], off: [] },
   foldedSections: [],
-  listOpen: null,
+  list: null,
+  listWidth: 360,
   panel: null,
   tab: "charts",
 };
@@ -74,7 +111,14 @@ export function parseRoute(path: string): Route {
   if (names[0] === "p" && names[2] === "r" && names.length === 4) {
     return { page: "run", project: names[1]!, run: names[3]! };
   }
+  if (names[0] === "p" && names[2] === "compare" && names.length === 4) {
+    return { page: "compare", project: names[1]!, runs: parseList(names[3]!) };
+  }
   return { page: "unknown" };
+}
+
+export function comparePath(project: string, runs: string[]): string {
+  return `${projectPath(project)}/compare/${encodeURIComponent(formatList(runs))}`;
 }
 
 export function projectPath(project: string): string {
@@ -98,14 +142,23 @@ export function parseView(query: string): View {
     smoothing: parseSmoothing(text("smooth")),
     zoom: parseZoom(text("zoom")),
     sort: parseSort(params.get("sort")),
-    value: params.get("value") || null,
+    columns: params.has("cols") ? parseList(text("cols")).map(parseColumn) : null,
+    group: parseList(text("group")),
+    unfolded: parseList(text("open")),
+    band: {
+      centre: oneOf(text("centre"), CENTRES),
+      spread: oneOf(text("spread"), SPREADS),
+      members: text("members") === "1",
+    },
+    tints: parseTints(text("tint")),
     selection: {
       base: base === "all" || base === "none" ? base : "newest",
       on: parseList(text("on")),
       off: parseList(text("off")),
     },
     foldedSections: parseList(text("fold")),
-    listOpen: list === "open" ? true : list === "folded" ? false : null,
+    list: list === "open" || list === "folded" || list === "wide" ? list : null,
+    listWidth: Math.round(Number(params.get("width"))) || DEFAULT_VIEW.listWidth,
     panel: params.get("panel") || null,
     tab: params.get("tab") || "charts",
   };
@@ -123,13 +176,20 @@ export function formatView(view: View): string {
   put("y", view.logY ? "log" : "");
   put("smooth", String(view.smoothing), "0");
   put("zoom", view.zoom ? `${view.zoom.low},${view.zoom.high},${view.zoom.x}` : "");
-  put("sort", `${view.sort.by}${view.sort.down ? "" : ".up"}`, DEFAULT_VIEW.sort.by);
-  put("value", view.value ?? "");
+  put("sort", formatSort(view.sort), formatSort(DEFAULT_VIEW.sort));
+  if (view.columns) params.set("cols", formatList(view.columns.map(formatColumn)));
+  put("group", formatList(view.group));
+  put("open", formatList(view.unfolded));
+  put("centre", view.band.centre, CENTRES[0]);
+  put("spread", view.band.spread, SPREADS[0]);
+  put("members", view.band.members ? "1" : "");
+  put("tint", formatList(Object.entries(view.tints).map(([key, slot]) => `${slot}.${key}`)));
   put("runs", view.selection.base, "newest");
   put("on", formatList(view.selection.on));
   put("off", formatList(view.selection.off));
   put("fold", formatList(view.foldedSections));
-  put("list", view.listOpen === null ? "" : view.listOpen ? "open" : "folded");
+  put("list", view.list ?? "");
+  put("width", String(view.listWidth), String(DEFAULT_VIEW.listWidth));
   put("panel", view.panel ?? "");
   put("tab", view.tab, "charts");
   // Slashes and commas need no escape in a query, and links are read by people.
@@ -148,9 +208,36 @@ function parseZoom(text: string): Zoom | null {
   return zoom.x && Number.isFinite(zoom.low) && zoom.high > zoom.low ? zoom : null;
 }
 
-function parseSort(text: string | null): Sort {
-  if (!text) return DEFAULT_VIEW.sort;
-  return text.endsWith(".up") ? { by: text.slice(0, -3), down: false } : { by: text, down: true };
+function parseSort(text: string | null): Sort[] {
+  if (text === null) return DEFAULT_VIEW.sort;
+  return parseList(text).map((one) => ({ by: one.replace(/^-/, ""), down: one.startsWith("-") }));
+}
+
+function formatSort(sort: Sort[]): string {
+  return formatList(sort.map(({ by, down }) => (down ? `-${by}` : by)));
+}
+
+/** `120:config.lr`, with `!` in front when it is pinned. */
+function formatColumn({ field, width, pinned }: Column): string {
+  return `${pinned ? "!" : ""}${width ?? ""}:${field}`;
+}
+
+function parseColumn(text: string): Column {
+  const [, pin, width, field] = /^(!?)(\d*):(.*)$/s.exec(text) ?? ["", "", "", text];
+  return { field: field!, width: width ? Math.min(1000, Math.max(40, Number(width))) : null, pinned: pin === "!" };
+}
+
+function parseTints(text: string): Record<string, number> {
+  const tints: Record<string, number> = {};
+  for (const one of parseList(text)) {
+    const [, slot, key] = /^(\d{1,3})\.(.*)$/s.exec(one) ?? [];
+    if (key) tints[key] = Number(slot);
+  }
+  return tints;
+}
+
+function oneOf<T extends string>(text: string, choices: readonly [T, ...T[]]): T {
+  return choices.find((choice) => choice === text) ?? choices[0];
 }
 
 /** Names may hold a comma, so each is escaped on its own. */

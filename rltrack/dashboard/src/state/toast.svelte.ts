@@ -1,0 +1,33 @@
+/** The last thing that was done, for a moment at the foot of the page, with the way back. */
+
+const SHOWN_MS = 12_000;
+
+export interface Told {
+  text: string;
+  undo: (() => Promise<void>) | null;
+  bad: boolean;
+}
+
+class Toast {
+  told = $state.raw<Told | null>(null);
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  tell(text: string, undo: Told["undo"] = null, bad = false): void {
+    this.told = { text, undo, bad };
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.clear(), SHOWN_MS);
+  }
+
+  clear(): void {
+    this.told = null;
+  }
+
+  /** Take back what was done last. */
+  async undo(): Promise<void> {
+    const undo = this.told?.undo;
+    this.clear();
+    await undo?.();
+  }
+}
+
+export const toast = new Toast();
