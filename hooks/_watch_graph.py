@@ -1,5 +1,8 @@
 """The layers of a model: from the modules themselves, and from one forward pass that is listened to.
 
+What flows between them is `_watch_topology.py`'s, where `torch.fx` can tell; else it is what the
+forward pass showed: that the very tensor which one layer made was given to another.
+
 The listener hangs on no module: torch has hooks for all modules of a process, and they are taken
 away after the first forward pass. So a model is pickled, copied and compiled as before.
 """
@@ -17,6 +20,7 @@ import torch
 from torch.nn.modules.module import register_module_forward_hook
 
 from rltrack import Run
+from rltrack.hooks._watch_topology import topology
 
 
 @dataclass(slots=True)
@@ -146,7 +150,20 @@ class _Listener:
             quiet = [node for node in self._nodes.values() if not node.calls]
             others = [node for node in self._graph.nodes if node not in [*called, *quiet]]
             self._graph.nodes = [*others, *called, *quiet]
+            self._find_topology(module)
             self._log()
+
+    def _find_topology(self, model: torch.nn.Module) -> None:
+        found = topology(model)
+        if found is None:
+            return
+        mine = {node.name for node in self._nodes.values()}
+        # Of several models that are watched, names of layers may be the same.
+        others = [edge for edge in self._graph.edges if not mine.issuperset(edge)]
+        self._graph.edges = [*others, *found.edges]
+        self._graph.nodes += [
+            Node(name, kind, 0, 0, None, calls=1) for name, kind in found.operations
+        ]
 
     def _log(self) -> None:
         if self._run.state != "running":

@@ -580,6 +580,73 @@ def test_the_layers_are_logged_with_their_shapes(run: rltrack.Run) -> None:
     assert [node["name"] for node in stored["nodes"]] == ["0", "1", "2", ""]
 
 
+class Residual(torch.nn.Module):
+    """What hooks on modules do not see: a functional relu, an addition, a piece of a tensor."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = torch.nn.Linear(4, 4)
+        self.second = torch.nn.Linear(4, 4)
+        self.calls = 0
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.calls += 1
+        hidden = torch.relu(self.first(x))
+        made: torch.Tensor = self.second(hidden) + x
+        return made[:, : x.size(1) - 1]
+
+
+def test_what_flows_past_layers_is_in_the_graph(run: rltrack.Run) -> None:
+    """By `torch.fx`, on a copy: forward is run once more, and nothing of the user's sees it."""
+    model = torch.nn.Sequential(torch.nn.Linear(4, 4), Residual(), torch.nn.Linear(3, 1))
+    residual = model[1]
+    assert isinstance(residual, Residual)
+    graph = watch(model, log=None, log_graph=True)
+    torch.manual_seed(1)
+    model(torch.randn(2, 4))
+    after = torch.rand(1)
+    torch.manual_seed(1)
+    torch.randn(2, 4)
+
+    assert set(graph.edges) == {
+        ("0", "1.first"),
+        ("1.first", "relu"),
+        ("relu", "1.second"),
+        ("1.second", "add"),
+        ("0", "add"),
+        ("add", "2"),
+    }
+    assert {node.name: node.kind for node in graph.nodes if node.name in ("relu", "add")} == {
+        "relu": "relu",
+        "add": "add",
+    }
+    assert residual.calls == 1
+    assert torch.equal(after, torch.rand(1))
+    assert all(parameter.device.type == "cpu" for parameter in model.parameters())
+
+
+class Asking(torch.nn.Module):
+    """A forward that depends on values, of which there is no one graph."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.one = torch.nn.Linear(2, 2)
+        self.other = torch.nn.Linear(2, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        made: torch.Tensor = self.other(self.one(x)) if x.sum() > 0 else self.other(x)
+        return made
+
+
+def test_a_forward_that_asks_for_values_has_the_graph_of_its_pass(run: rltrack.Run) -> None:
+    """As hooks saw it."""
+    model = Asking()
+    graph = watch(model, log=None, log_graph=True)
+    model(torch.ones(1, 2))
+
+    assert graph.edges == [("one", "other")]
+
+
 def test_a_budget_stretches_the_interval_and_says_so(
     run: rltrack.Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
