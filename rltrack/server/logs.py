@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections import deque
 from typing import Any, Final
 
 from rltrack.server.answers import Refusal
+from rltrack.store.console import KEPT_LINES
 from rltrack.store.run import RunReader
 
-MOST_LINES: Final = 50_000
+MOST_LINES: Final = KEPT_LINES
 
 
 def console_answer(run: RunReader, after: str | None) -> dict[str, Any]:
@@ -28,17 +28,17 @@ def console_answer(run: RunReader, after: str | None) -> dict[str, Any]:
         Refusal: `after` is no such JSON.
     """
     known = _known(after)
-    count = 0
-    lines = deque[Any](maxlen=MOST_LINES)
-    for line in run.console():
-        if line.number >= known.get(line.writer, 0):
-            count += 1
-            lines.append(line)
-    writers = list(dict.fromkeys(line.writer for line in lines))
+    lines = [
+        line for line in run.console(last=MOST_LINES) if line.number >= known.get(line.writer, 0)
+    ]
+    first: dict[str, int] = {}
+    for line in lines:
+        first.setdefault(line.writer, line.number)
+    writers = list(first)
     place = {writer: at for at, writer in enumerate(writers)}
     return {
         "writers": writers,
-        "left_out": count - len(lines),
+        "left_out": sum(number - known.get(writer, 0) for writer, number in first.items()),
         "number": [line.number for line in lines],
         "text": [line.text for line in lines],
         "time": [line.time_ns / 1e9 for line in lines],

@@ -1,14 +1,17 @@
 """What a run printed, read from its journal when somebody asks for it.
 
-Nothing of it is kept in memory by a reader of runs: a training may print a million lines. They
-are read one after the other, and only those that may still change are held.
+A training may print a million lines. They are read one after the other, and only those that may
+still change are held; of a run that goes on also its newest, since who looks on asks again and again.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import threading
+from collections import deque
 from collections.abc import Iterator, Set
 from dataclasses import dataclass
+from typing import Final
 
 from rltrack.folder import RunFolder
 from rltrack.journal.reader import Entry, JournalReader
@@ -70,6 +73,43 @@ def read_console(folder: RunFolder, *, without: Set[str] = frozenset()) -> Itera
     yield from shown.rest()
 
 
+#: Of a run that goes on, so many of its newest lines are kept for the next call.
+KEPT_LINES: Final = 50_000
+
+
+class LiveConsole:
+    """The newest lines of a run that goes on: asking again reads only what is new. For any thread.
+
+    Args:
+        folder: of the run.
+        without: writers whose lines are not meant.
+    """
+
+    def __init__(self, folder: RunFolder, *, without: Set[str] = frozenset()) -> None:
+        self._reader = JournalReader(folder.journal)
+        self._without = without
+        self._writers: dict[str, tuple[Shown, deque[ConsoleLine]]] = {}
+        self._lock = threading.Lock()
+
+    def lines(self, last: int) -> deque[ConsoleLine]:
+        """The last `last` lines, `KEPT_LINES` at most; of one process after the other."""
+        with self._lock:
+            for item in self._reader.poll():
+                if not isinstance(item, Entry) or not isinstance(item.record, ConsoleLogged):
+                    continue
+                if item.writer in self._without:
+                    continue
+                if item.writer not in self._writers:
+                    self._writers[item.writer] = (Shown(item.writer), deque(maxlen=KEPT_LINES))
+                shown, settled = self._writers[item.writer]
+                settled.extend(shown.take(item.record))
+            found: deque[ConsoleLine] = deque(maxlen=max(0, last))
+            for shown, settled in self._writers.values():
+                found.extend(settled)
+                found.extend(shown.open())
+            return found
+
+
 class Shown:
     """The lines of one process that may still change."""
 
@@ -96,6 +136,10 @@ class Shown:
     def last(self) -> ConsoleLine | None:
         """The newest line."""
         return self._lines[max(self._lines)] if self._lines else None
+
+    def open(self) -> list[ConsoleLine]:
+        """The lines that are left, which stay."""
+        return [self._lines[number] for number in sorted(self._lines)]
 
     def rest(self) -> Iterator[ConsoleLine]:
         """The lines that are left."""

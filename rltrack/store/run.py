@@ -33,7 +33,7 @@ from rltrack.journal.branches import Cuts
 from rltrack.journal.definitions import STEP
 from rltrack.journal.records import ArtifactLinked, MediaStored, Noted
 from rltrack.store.aggregate import Aggregate
-from rltrack.store.console import ConsoleLine, read_console
+from rltrack.store.console import KEPT_LINES, ConsoleLine, LiveConsole, read_console
 from rltrack.store.content import Content, StreamName, tell_damage
 from rltrack.store.merge import Merged
 from rltrack.store.seal import PART_VALUES, seal
@@ -133,6 +133,7 @@ class RunReader:
         self._held_bytes = 0
         self._released = False
         self._digest: RunDigest | None = None
+        self._console: LiveConsole | None = None
 
     @property
     def _content(self) -> Content:
@@ -445,12 +446,21 @@ class RunReader:
             return sorted(notes, key=lambda note: note.time_ns)
 
     def console(self, *, last: int | None = None) -> Iterable[ConsoleLine]:
-        """What the run printed, as a terminal shows it, oldest first; read anew at each call.
+        """What the run printed, as a terminal shows it, oldest first.
 
         Args:
-            last: only so many lines, the newest.
+            last: only so many lines, the newest. While the run goes on, up to `KEPT_LINES` are
+                kept for the next call, which reads only what is new.
         """
-        lines = read_console(self.folder, without=self._inherited())
+        inherited = self._inherited()
+        if last is not None and last <= KEPT_LINES and self.state == "running":
+            with self.lock:
+                if self._console is None:
+                    self._console = LiveConsole(self.folder, without=inherited)
+                kept = self._console
+            return kept.lines(last)
+        self._console = None
+        lines = read_console(self.folder, without=inherited)
         return lines if last is None else deque(lines, maxlen=max(0, last))
 
     def tail(self) -> RunTail:

@@ -17,7 +17,7 @@ from rltrack.capture.terminal import Transcript
 from rltrack.folder import RunFolder
 from rltrack.journal.records import CONSOLE_REACH, ConsoleLogged
 from rltrack.journal.writer import JournalWriter
-from rltrack.store.console import read_console
+from rltrack.store.console import LiveConsole, read_console
 from rltrack.store.tail import RunTail
 
 PIECES = st.lists(
@@ -35,7 +35,7 @@ def test_lines_are_those_of_the_transcript(batches: list[list[tuple[str, str]]])
     with tempfile.TemporaryDirectory() as name:
         folder = RunFolder(Path(name))
         transcript = Transcript()
-        tail = RunTail(folder)
+        tail, live = RunTail(folder), LiveConsole(folder)
         followed, expected = [], []
         with contextlib.closing(JournalWriter(folder.journal)) as writer:
             for batch in batches:
@@ -46,8 +46,12 @@ def test_lines_are_those_of_the_transcript(batches: list[list[tuple[str, str]]])
                     writer.write(ConsoleLogged(time.time_ns(), change.stream, text, change.number))
                 followed += list(tail.poll())
                 expected += transcript.settled()
+                seen = [line.text for line in live.lines(10**6)]
+                assert seen[: len(expected)] == expected
+                assert len(seen) == transcript.count
         expected += transcript.settled(all_of_them=True)
         found = list(read_console(folder))
+        assert list(live.lines(7)) == found[-7:]
         followed += tail.last()
         tail.close()
 
@@ -84,6 +88,21 @@ def test_last_lines_are_the_newest(root: Path) -> None:
     assert list(found.console_logs(last=0)) == []
     with pytest.raises(rltrack.UsageError, match="there are stdout and stderr"):
         found.console_logs(stream="both")
+
+
+def test_a_run_that_goes_on_is_read_once(root: Path) -> None:
+    """And asking again tells what is new; at its end all is as it is read anew."""
+    run = rltrack.init(project="p", id="r")
+    found = rltrack.Api(root).run("p/r")
+    for number in range(100):
+        run.record(ConsoleLogged(number, "stdout", f"line {number}", number))
+        assert [line.text for line in found.console_logs(last=2)] == [
+            f"line {n}" for n in (number - 1, number) if n >= 0
+        ]
+    assert len(list(found.console_logs())) == 100
+    run.finish()
+
+    assert len(list(found.console_logs(last=1000))) == 100
 
 
 def test_a_resumed_run_has_the_lines_of_all_its_processes(root: Path) -> None:
