@@ -314,7 +314,7 @@ class EpisodeWriter:
                 )
             return
         row = self._row(episode)
-        if recording is not None and self._choice.keeps(episode):
+        if recording is not None and self._keeps(episode):
             row[f"{self._name}/trace"] = recording.trace()
             if recording.frames:
                 caption = (
@@ -326,6 +326,13 @@ class EpisodeWriter:
                 )
         row[GLOBAL_STEP] = step = self._step.now(timesteps)
         self.run.log_point(row, step=step)
+
+    def _keeps(self, episode: FinishedEpisode) -> bool:
+        try:
+            return self._choice.keeps(episode)
+        except Exception as fault:  # the user's function; the row is there without a film
+            self.give_up(fault)
+            return False
 
     def _row(self, episode: FinishedEpisode) -> dict[str, Any]:
         name = self._name

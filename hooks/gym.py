@@ -19,7 +19,8 @@ are. A video becomes a row with
     global_step                the run's own, or what the recorder counted: whichever is more
 
 where ``<prefix>`` is the recorder's ``name_prefix``. Of a recorder that films many envs as one, the
-episode is that of the first. What is still being filmed when the run finishes is recorded, too.
+episode is that of the first. What is still being filmed when the run finishes, or could not be encoded, is
+recorded then.
 
     from rltrack.hooks.gym import EpisodeMonitor
     env = EpisodeMonitor(env, video_every=20)
@@ -95,7 +96,7 @@ class GymMonitor:
         if os.getpid() == self._pid:
             for film, frames in tap.films_in_progress():
                 try:
-                    video = rltrack.Video(list(frames), _caption(film), film.fps)
+                    video = rltrack.Video(list(frames), _caption(film), film.fps, axes="THWC")
                     self._log(film, video)
                 except Exception as fault:
                     self.fault("recording what is being filmed", fault)
@@ -129,7 +130,13 @@ class GymMonitor:
         )
 
     def fault(self, doing: str, fault: Exception) -> None:
-        """Something of ours went wrong; the recorder is not touched by it."""
+        """Something of ours went wrong; the recorder is not touched by it.
+
+        Raises:
+            Exception: in strict mode, the fault.
+        """
+        if self._here.settings.strict:
+            raise fault
         self._here.warn(
             f"monitor_gym {doing}",
             f"monitor_gym: {doing} failed, and training goes on: {type(fault).__name__}: {fault}",

@@ -414,10 +414,16 @@ def test_a_renderer_that_fails_costs_the_films_and_nothing_else(
     assert "training goes on" in told
 
 
-def test_a_trigger_that_fails(
-    run: rltrack.Run, read: Reader, warnings_of: Callable[[rltrack.Run], list[str]]
+@pytest.mark.parametrize("asked", ["video_trigger", "video_keep"])
+def test_a_function_of_the_users_that_fails(
+    run: rltrack.Run,
+    read: Reader,
+    warnings_of: Callable[[rltrack.Run], list[str]],
+    asked: str,
 ) -> None:
-    play(EpisodeMonitor(Counted(), video_trigger=lambda number: 1 / 0 > 0), 3)
+    """Its films are lost, the episodes are not."""
+    fails: dict[str, Any] = {asked: lambda _: 1 / 0 > 0}
+    play(EpisodeMonitor(Counted(), **fails), 3)
 
     assert read(run).column("length") == [3, 4, 5]
     assert len(warnings_of(run)) == 1
