@@ -30,7 +30,7 @@ from rltrack.callbacks._sb3_env import EnvFacts, layers
 #: Wrappers that change nothing of what a policy sees and does, and that a film needs not have.
 _NEUTRAL: Final = (
     *("Monitor", "RecordEpisodeStatistics", "RecordVideo", "HumanRendering"),
-    *("TimeLimit", "OrderEnforcing", "PassiveEnvChecker"),
+    *("TimeLimit", "OrderEnforcing", "PassiveEnvChecker", "EpisodeMonitor"),
 )
 
 

@@ -21,13 +21,13 @@ import rltrack
 from rltrack.errors import UsageError
 from rltrack.extras import require
 from rltrack.hooks._gym_step import GLOBAL_STEP, GlobalStep
+from rltrack.media.base import Media
+from rltrack.media.film import Film
 from rltrack.media.trace import Trace
 from rltrack.media.video import DEFAULT_FPS
 
 #: What an env calls it when it has reached its goal.
 _SUCCESS: Final = ("is_success", "success")
-#: A film longer than this keeps its beginning: it waits in memory until its episode is over.
-FILM_BYTES: Final = 512 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +120,7 @@ class Recording:
 
     Args:
         render: gives a frame of shape (H, W, C); None for a trace without video.
+        fps: frames a second of the film.
         stride: timesteps from one frame to the next.
         info_keys: what of an env's info is traced.
         observations: whether these are traced, too.
@@ -128,6 +129,7 @@ class Recording:
     def __init__(
         self,
         render: Callable[[], Any] | None,
+        fps: float,
         stride: int,
         info_keys: Sequence[str],
         observations: bool,
@@ -136,14 +138,12 @@ class Recording:
         self._stride = stride
         self._info_keys = info_keys
         self._observations = observations
-        self.frames: list[npt.NDArray[np.uint8]] = []
+        self._film = Film(fps)
         self._drawn_after: list[int] = []
         self._columns: dict[str, list[Any]] = {"reward": [], "action": []}
         self._timesteps = 0
-        self._bytes = 0
         self._first: npt.NDArray[np.uint8] | None = None
         self._reused = False
-        self.shortened = False
         self._shoot()
 
     def add(
@@ -186,19 +186,15 @@ class Recording:
             self._shoot()
 
     def _shoot(self) -> None:
-        if self.render is None or self.shortened:
+        if self.render is None:
             return
         frame = self.render()
         if isinstance(frame, list) and frame:  # render_mode="rgb_array_list"
             frame = frame[-1]
         if not isinstance(frame, np.ndarray) or frame.ndim != 3 or frame.dtype != np.uint8:
             raise TypeError(f"render() gave {type(frame).__name__}, and no RGB frame")
-        if self._bytes + frame.nbytes > FILM_BYTES:
-            self.shortened = True
-            return
-        self.frames.append(np.array(frame, order="C") if self._is_shared(frame) else frame)
+        self._film.add(np.array(frame, order="C") if self._is_shared(frame) else frame)
         self._drawn_after.append(self._timesteps)
-        self._bytes += frame.nbytes
 
     def _is_shared(self, frame: npt.NDArray[np.uint8]) -> bool:
         """Whether a frame has to be copied; a copy of CartPole's takes a third of drawing it.
@@ -212,13 +208,21 @@ class Recording:
         if self._first is None:
             self._first = frame
             return True
-        if np.may_share_memory(frame, self._first) or np.may_share_memory(frame, self.frames[-1]):
-            self._reused = True
+        last = self._film.last
+        held = (self._first,) if last is None else (self._first, last)
+        self._reused = self._reused or any(np.may_share_memory(frame, other) for other in held)
         return self._reused
 
-    def trace(self) -> Trace:
-        """What happened at each timestep."""
-        return Trace(self._columns, self._drawn_after)
+    def media(self, caption: str) -> dict[str, Media]:
+        """What is kept of it, once."""
+        kept: dict[str, Media] = {"trace": Trace(self._columns, self._drawn_after)}
+        if (video := self._film.video(caption)) is not None:
+            kept["video"] = video
+        return kept
+
+    def discard(self) -> None:
+        """It is not kept."""
+        self._film.discard()
 
 
 class EpisodeWriter:
@@ -298,7 +302,9 @@ class EpisodeWriter:
         try:
             if self._choice.begins(number, timesteps):
                 draw = render if self._draws else None
-                recording = Recording(draw, self._stride, self._info_keys, self._observations)
+                recording = Recording(
+                    draw, self._fps, self._stride, self._info_keys, self._observations
+                )
         except Exception as fault:  # an env's renderer, or the user's trigger
             self.give_up(fault)
         return number, recording
@@ -314,16 +320,16 @@ class EpisodeWriter:
                 )
             return
         row = self._row(episode)
-        if recording is not None and self._keeps(episode):
-            row[f"{self._name}/trace"] = recording.trace()
-            if recording.frames:
+        if recording is not None:
+            if self._keeps(episode):
                 caption = (
                     f"episode {episode.number}: return {episode.total_reward:g}, "
-                    f"length {episode.length}" + (", the beginning" if recording.shortened else "")
+                    f"length {episode.length}"
                 )
-                row[f"{self._name}/video"] = rltrack.Video.taking_over(
-                    recording.frames, caption, self._fps
-                )
+                for what, media in recording.media(caption).items():
+                    row[f"{self._name}/{what}"] = media
+            else:
+                recording.discard()
         row[GLOBAL_STEP] = step = self._step.now(timesteps)
         self.run.log_point(row, step=step)
 

@@ -14,7 +14,7 @@ import subprocess
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias
+from typing import IO, TYPE_CHECKING, Any, ClassVar, Final, TypeAlias
 
 from rltrack.errors import MediaError, MissingExtraError
 from rltrack.extras import require
@@ -237,24 +237,12 @@ def _stacked(frames: Sequence[Any]) -> npt.NDArray[Any]:
 def _encode(
     frames: Sequence[npt.NDArray[np.uint8]], fps: float, path: Path, extension: str
 ) -> None:
-    height, width, channels = frames[0].shape
-    command = [
-        *("-f", "rawvideo", "-pix_fmt", _PIXEL_FORMATS[channels]),
-        *("-s", f"{width}x{height}", "-r", f"{fps:.6g}", "-i", "-"),
-        # The count ends the encoding: a child that was forked meanwhile holds our end of the
-        # pipe open, so that ffmpeg might never see the end of its input.
-        *("-frames:v", str(len(frames)), *_ENCODERS[extension], "-y", str(path)),
-    ]
+    # The count ends the encoding: a child that was forked meanwhile holds our end of the
+    # pipe open, so that ffmpeg might never see the end of its input.
+    count = ("-frames:v", str(len(frames)))
     with tempfile.TemporaryFile() as complaints:
-        ffmpeg = subprocess.Popen(
-            [_ffmpeg(), "-nostdin", "-hide_banner", "-loglevel", "error", *command],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=complaints,
-            # Ctrl-C is for the training: the video that is being written then is finished.
-            start_new_session=True,
-        )
-        _be_modest(ffmpeg.pid)
+        command = encoder_options(frames[0].shape, fps, path, extension, count)
+        ffmpeg = start_ffmpeg(command, subprocess.PIPE, complaints)
         assert ffmpeg.stdin is not None
         try:
             for frame in frames:
@@ -263,10 +251,51 @@ def _encode(
         except BrokenPipeError:  # it has ended early, and says why below
             with contextlib.suppress(OSError):
                 ffmpeg.stdin.close()
-        if code := ffmpeg.wait():
-            complaints.seek(0)
-            said = complaints.read().decode(errors="replace").strip()
-            raise MediaError(f"ffmpeg ended with {code}: {said or 'it said nothing'}")
+        check_end(ffmpeg, complaints)
+
+
+def encoder_options(
+    shape: Sequence[int], fps: float, path: Path, extension: str, count: Sequence[str] = ()
+) -> list[str]:
+    """How ffmpeg is asked to encode frames of shape (H, W, C) that it reads as bytes."""
+    height, width, channels = shape
+    return [
+        *("-f", "rawvideo", "-pix_fmt", _PIXEL_FORMATS[channels]),
+        *("-s", f"{width}x{height}", "-r", f"{fps:.6g}", "-i", "-"),
+        *(*count, *_ENCODERS[extension], "-y", str(path)),
+    ]
+
+
+def start_ffmpeg(
+    options: Sequence[str], stdin: Any, complaints: IO[bytes]
+) -> subprocess.Popen[bytes]:
+    """Start ffmpeg, with what `subprocess` takes as `stdin`.
+
+    Raises:
+        MissingExtraError: imageio-ffmpeg is not installed.
+    """
+    ffmpeg = subprocess.Popen(
+        [_ffmpeg(), "-nostdin", "-hide_banner", "-loglevel", "error", *options],
+        stdin=stdin,
+        stdout=subprocess.DEVNULL,
+        stderr=complaints,
+        # Ctrl-C is for the training: the video that is being written then is finished.
+        start_new_session=True,
+    )
+    _be_modest(ffmpeg.pid)
+    return ffmpeg
+
+
+def check_end(ffmpeg: subprocess.Popen[bytes], complaints: IO[bytes]) -> None:
+    """Wait until it has ended.
+
+    Raises:
+        MediaError: it failed; with what it said.
+    """
+    if code := ffmpeg.wait():
+        complaints.seek(0)
+        said = complaints.read().decode(errors="replace").strip()
+        raise MediaError(f"ffmpeg ended with {code}: {said or 'it said nothing'}")
 
 
 def _ffmpeg() -> str:

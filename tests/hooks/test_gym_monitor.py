@@ -18,9 +18,11 @@ from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.vec_env import SubprocVecEnv
 
 import rltrack
+from rltrack.callbacks import SB3Callback
 from rltrack.errors import NotInitializedError, RunFinishedError, UsageError
 from rltrack.hooks.gym import EpisodeMonitor, FinishedEpisode, VectorEpisodeMonitor
 from rltrack.journal.records import MediaStored, Record, Row
+from rltrack.media.film import Film
 
 
 class Counted(gym.Env[Any, Any]):
@@ -274,18 +276,19 @@ def test_the_trace_of_a_filmed_episode(run: rltrack.Run, read: Reader) -> None:
     assert reference["timesteps"] == 3
 
 
-def test_a_long_film_keeps_its_beginning(
-    run: rltrack.Run, read: Reader, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("keep", ["all", "worst"])
+def test_a_long_film_is_encoded_while_it_is_made(
+    run: rltrack.Run, read: Reader, monkeypatch: pytest.MonkeyPatch, keep: Any
 ) -> None:
-    """It waits in memory."""
-    monkeypatch.setattr("rltrack.hooks._gym_episodes.FILM_BYTES", 3 * 16 * 16 * 3)
-    play(EpisodeMonitor(Counted(), video_every=1), 1)
+    """Its frames would fill the memory. One that is not kept leaves nothing behind."""
+    monkeypatch.setattr(Film.__init__, "__kwdefaults__", {"held_bytes": 2 * 16 * 16 * 3})
+    play(EpisodeMonitor(Counted(), video_every=1, video_keep=keep), 3)
 
     seen = read(run)
 
-    assert seen.video(0)["frames"] == 3
-    assert seen.video(0)["caption"].endswith("the beginning")
-    assert seen.trace(0)["timesteps"] == 3
+    assert seen.filmed == ([0, 1, 2] if keep == "all" else [0])
+    assert (seen.video(0)["frames"], seen.video(0)["fps"]) == (4, 10.0)
+    assert seen.video(0)["caption"] == "episode 0: return 1.5, length 3"
 
 
 def test_without_an_image_there_are_traces(
@@ -396,6 +399,21 @@ def test_it_stands_between_sb3_and_the_env(run: rltrack.Run, read: Reader) -> No
 
     assert seen.column("env")[:4] == [0, 1, 0, 1]
     assert [row["global_step"] for row in seen.rows][:4] == [6, 6, 14, 14]
+
+
+def test_sb3s_callback_films_an_env_that_is_monitored(run: rltrack.Run, read: Reader) -> None:
+    """In an env of its own, whose episodes are none of the training's."""
+    envs = make_vec_env(
+        "CartPole-v1", 1, wrapper_class=EpisodeMonitor, wrapper_kwargs={"name": "mine"}
+    )
+    model = PPO("MlpPolicy", envs, n_steps=64, n_epochs=1, device="cpu")
+    model.learn(128, callback=SB3Callback(run, video_freq=64, video_length=5))
+    run.finish()
+
+    rows = [dict(row) for row in rltrack.Api().run(run.path).history(pandas=False)]
+    assert sum("eval/video" in row for row in rows) == 2
+    mine = [row["mine/return"] for row in rows if "mine/return" in row]
+    assert mine == [row["episode/return"] for row in rows if "episode/return" in row]
 
 
 # -- what may be wrong ---------------------------------------------------------------------
