@@ -106,3 +106,13 @@ class ArtifactNotLoggedError(ArtifactError):
 
 class ArchiveError(Error):
     """A file of exported runs that is damaged, that is none, or that has what no run has."""
+
+
+def __getattr__(name: str) -> type[Exception]:
+    if name in ("AuthenticationError", "CommError", "WandbCoreNotAvailableError"):
+        import importlib
+
+        # W&B's, for scripts that say `import rltrack as wandb`; they stand above.
+        found: type[Exception] = getattr(importlib.import_module("rltrack.as_wandb.faults"), name)
+        return found
+    raise AttributeError(f"module 'rltrack.errors' has no attribute {name!r}")

@@ -14,7 +14,7 @@ from rltrack.api.recorded import Recorded
 from rltrack.api.told import near
 from rltrack.artifacts.artifact import Artifact, find, used
 from rltrack.artifacts.names import checked_aliases
-from rltrack.errors import NotFoundError
+from rltrack.errors import NotFoundError, StorageError
 from rltrack.store.edit import link_artifact
 from rltrack.store.media_file import copy_into
 
@@ -158,6 +158,17 @@ class File:
             UsageError: a file is there, and neither is allowed.
         """
         return copy_into(self.path, Path(root) / self.name, replace, exist_ok)
+
+    def delete(self) -> None:
+        """Remove it; a row that refers to it then has a reference to nothing.
+
+        Raises:
+            StorageError: it cannot be removed.
+        """
+        try:
+            self.path.unlink(missing_ok=True)
+        except OSError as refusal:
+            raise StorageError(f"{self.path} cannot be removed ({refusal.strerror})") from refusal
 
     def __repr__(self) -> str:
         return f"<rltrack.File {self.name} {self.size} bytes>"

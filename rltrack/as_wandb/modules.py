@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
@@ -126,9 +126,28 @@ class _Finder(MetaPathFinder):
         raise no_module(fullname)
 
 
+def standalone(name: str) -> ModuleType:
+    """A module of W&B's for who says ``import rltrack as wandb``; `sys.modules` knows nothing of it."""
+    module = ModuleType(f"wandb.{name}")
+    _Loader(name, standalone).exec_module(module)
+    return module
+
+
+def _import(name: str) -> ModuleType:
+    return importlib.import_module(f"wandb.{name}")
+
+
 class _Loader(Loader):
-    def __init__(self, name: str) -> None:
+    """Makes a module.
+
+    Args:
+        name: of it, without ``wandb.``.
+        inner: gives the modules in it.
+    """
+
+    def __init__(self, name: str, inner: Callable[[str], ModuleType] = _import) -> None:
         self._name = name
+        self._inner = inner
 
     def exec_module(self, module: ModuleType) -> None:
         full, ours, known = module.__name__, _OURS.get(self._name), _NAMES.get(self._name, "")
@@ -141,8 +160,8 @@ class _Loader(Loader):
                 return listed
             if name.startswith("__"):
                 raise AttributeError(f"module {full!r} has no attribute {name!r}")
-            if f"{self._name}.{name}" in _NAMES:
-                return importlib.import_module(f"{full}.{name}")
+            if (inner := f"{self._name}.{name}") in _NAMES:
+                return self._inner(inner)
             if ours is not None:
                 return getattr(importlib.import_module(ours), name)
             if name in listed:

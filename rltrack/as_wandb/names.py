@@ -23,7 +23,6 @@ VERSION: Final = "0.31.0"
 
 #: W&B's names that are something of another module here.
 _ELSEWHERE: Final = {
-    "AlertLevel": "rltrack._alert:AlertLevel",
     "AuthenticationError": "rltrack.as_wandb.faults:AuthenticationError",
     "CommError": "rltrack.as_wandb.faults:CommError",
     "Config": "rltrack._config:Config",
@@ -95,6 +94,10 @@ def attribute(name: str, module: str = "rltrack") -> Any:
         raise AttributeError(f"module {module!r} has no attribute {name!r}")
     if name == "api":
         return rltrack.Api()
+    if module == "rltrack" and name in _MODULES:
+        from rltrack.as_wandb import modules
+
+        return modules.standalone(name)
     if (place := _ELSEWHERE.get(name)) is not None:
         where, _, there = place.partition(":")
         return getattr(importlib.import_module(where), there)

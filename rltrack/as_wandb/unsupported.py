@@ -12,11 +12,8 @@ _FRAMEWORK: Final = "call rltrack.log() in a callback of that framework"
 
 #: By the last part of the name: `sklearn` is both `wandb.sklearn` and `wandb.integration.sklearn`.
 _INSTEAD: Final = {
-    "Api": "rltrack.Api reads the runs of a folder",
-    "ArtifactTTL": "give log_artifact() a datetime.timedelta, or None, as the artifact's ttl",
     "EvalTable": "log a rltrack.Table",
     "JoinedTable": "join the tables yourself, and log the result as a rltrack.Table",
-    "Molecule": "rltrack.save() keeps the file beside the run",
     "agents": "rltrack.agent() runs the trials of a sweep",
     "automations": "`Run.alert`, and the settings alert_webhook and alert_slack",
     "catboost": _FRAMEWORK,

@@ -155,3 +155,53 @@ print(json.dumps([
 def test_settings_of_w_and_bs_mean_the_same_or_nothing(printed: Callable[..., Any]) -> None:
     """None of them is refused; and what they print by themselves is among the logs."""
     assert printed(SETTINGS) == [True, {"a": 2}, ["told", "two", "lines"], ["a"], None]
+
+
+PATCHED = """
+import json
+import wandb
+from torch.utils.tensorboard import SummaryWriter
+
+def write(tag):
+    with SummaryWriter("logs") as writer:
+        writer.add_scalar(tag, 1.0, 5)
+
+wandb.tensorboard.patch(root_logdir="logs")
+wandb.gym.monitor()
+wandb.init(project="p", id="a")
+write("first")
+wandb.finish()
+wandb.tensorboard.unpatch()
+wandb.init(project="p", id="b")
+write("second")
+wandb.tensorboard.patch(save=False)
+write("third")
+wandb.finish()
+print(json.dumps([sorted(wandb.Api().run(f"p/{one}").metrics()) for one in "ab"]))
+"""
+
+
+def test_tensorboard_is_patched_before_a_run_or_in_it(printed: Callable[..., Any]) -> None:
+    """And the next runs are left alone again."""
+    assert printed(PATCHED) == [["first", "global_step"], ["global_step", "third"]]
+
+
+BY_ITS_OWN_NAME = """
+import json
+import sys
+import rltrack as wandb
+
+wandb.termlog("quiet")
+wandb.require("core")
+wandb.tensorboard.patch()
+wandb.tensorboard.unpatch()
+caught = issubclass(wandb.errors.CommError, wandb.Error) and wandb.CommError is wandb.errors.CommError
+with wandb.init(project="p", mode="disabled") as run:
+    seen = [isinstance(run, wandb.sdk.wandb_run.Run), isinstance(run, wandb.sdk.lib.RunDisabled)]
+print(json.dumps([caught, *seen, wandb.util.generate_id() != "", "wandb" not in sys.modules]))
+"""
+
+
+def test_import_rltrack_as_wandb_has_the_same_names(printed: Callable[..., Any]) -> None:
+    """For scripts that were edited in that one line."""
+    assert printed(BY_ITS_OWN_NAME) == [True] * 5
