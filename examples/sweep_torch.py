@@ -18,7 +18,7 @@ import rltrack
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--trials", type=int, default=25)
-parser.add_argument("--epochs", type=int, default=60)
+parser.add_argument("--epochs", type=int, default=300)
 options = parser.parse_args()
 torch.set_num_threads(1)  # a network this small is slower on two
 
@@ -50,7 +50,7 @@ sweep_id = rltrack.sweep(
             "learning_rate": {"distribution": "log_uniform_values", "min": 1e-5, "max": 1e-1},
             "net": {"parameters": {"size": {"values": [8, 32, 128]}}},
         },
-        "early_terminate": {"type": "median", "n_warmup_steps": 20, "interval_steps": 10},
+        "early_terminate": {"type": "median", "n_warmup_steps": 50, "interval_steps": 10},
     },
     project="sweep-torch",
 )

@@ -160,8 +160,11 @@ class Agent:
         if not self._quiet:
             say(f"trial {trial.number} of sweep {self.facts.id}: {_told(trial.parameters)}")
 
+        watches: list[Watch] = []
+
         def watch(stop: Callable[[str], None]) -> Watch:
-            return Watch(self.ledger, trial, judge, stop)
+            watches.append(Watch(self.ledger, trial, judge, stop))
+            return watches[0]
 
         run = run_folder(self.ledger.folder.root, self.facts.project, trial.run_id)
         if trial.attempt > 1 and not run.run_json.exists():
@@ -173,6 +176,9 @@ class Agent:
             self.ledger.end(trial, "lost", None, f"its agent ended: {fault!r}", counts=False)
             raise
         self.ran += 1
+        for one in watches:
+            if one.fault is not None and not self._quiet:
+                say(f"warning: trial {trial.number} was not watched to its end: {one.fault!r}")
         self._record(trial, outcome, judge)
         if outcome.ends_agent is not None:
             raise outcome.ends_agent

@@ -123,6 +123,7 @@ class Ledger:
         self._state_stamp = (0, "")
         self._logs: dict[str, _Log] = {}
         self._again: dict[int, None] = {}  # ended, and to be begun again
+        self._requests: dict[int, tuple[tuple[int, str], dict[str, Any]]] = {}
         self._held: dict[int, None] = {}  # paused, until somebody says otherwise
         self._unwritten: set[int] = set()  # claimed by somebody, and not yet in a log
         self._next = 0  # all numbers below are claimed
@@ -187,7 +188,8 @@ class Ledger:
             what: see `Trial`.
             reason: in words.
         """
-        self._write({"t": "ask", "n": number, "what": what, "reason": reason})
+        attempt = self.trials[number].attempt
+        self._write({"t": "ask", "n": number, "k": attempt, "what": what, "reason": reason})
 
     def end(
         self,
@@ -256,7 +258,15 @@ class Ledger:
                 continue  # it will write so
             if self._take(number, attempt + 1):
                 run_id = new_run_id() if before.state == "failed" else before.run_id
-                return self._begin(number, attempt + 1, run_id, before.parameters, before.extra)
+                return self._begin(
+                    number,
+                    attempt + 1,
+                    run_id,
+                    before.parameters,
+                    before.extra,
+                    failures=before.failures,
+                    losses=before.losses + (attempt - before.attempt),
+                )
         for number in sorted(self._unwritten):
             attempt = self._last_claim(number)
             if self._claimant_lives(number, attempt):
@@ -264,7 +274,9 @@ class Ledger:
             if attempt > self.retry.lost:
                 self._give_up(number, attempt)
             elif self._take(number, attempt + 1):
-                return self._begin(number, attempt + 1, new_run_id(), *choose(number))
+                return self._begin(
+                    number, attempt + 1, new_run_id(), *choose(number), losses=attempt
+                )
         return None
 
     def _claim_new(
@@ -300,9 +312,11 @@ class Ledger:
         run_id: str,
         parameters: dict[str, Any],
         extra: dict[str, Any],
+        **counts: int,
     ) -> Trial:
+        """Write that this agent begins a trial; with the counts, since logs are read in any order."""
         line: dict[str, Any] = {"t": "trial", "n": number, "k": attempt, "run": run_id}
-        line |= {"parameters": parameters}
+        line |= {"parameters": parameters, **counts}
         if extra:
             line["extra"] = extra
         self._write(line)
@@ -447,7 +461,7 @@ class Ledger:
                 trial.curve.update({int(at): value for at, value in line["points"]})
                 self.changed.append(trial.number)
         elif kind == "ask":
-            self._apply_request(line)
+            self._apply_request(name, line)
         elif kind == "sweep":
             stamp = (int(line["count"]), f"{line['at']} {name}")
             if stamp > self._state_stamp:
@@ -457,27 +471,31 @@ class Ledger:
             log.closed = True
             self._looked_at = float("-inf")
 
-    def _apply_request(self, line: dict[str, Any]) -> None:
-        trial = self.trials.get(line["n"])
-        if trial is None:
+    def _apply_request(self, name: str, line: dict[str, Any]) -> None:
+        number, stamp = line["n"], (line["at"], name)
+        if number in self._requests and self._requests[number][0] > stamp:
             return
-        number, what = trial.number, line["what"]
+        self._requests[number] = stamp, line
+        if number in self.trials:
+            self._heed(self.trials[number])
+
+    def _heed(self, trial: Trial) -> None:
+        """Do what was asked of a trial; logs are read in any order, so it may be asked first."""
+        number = trial.number
+        _, line = self._requests.get(number, (None, {}))
+        if line.get("k") != trial.attempt:
+            return
+        what = line["what"]
         self.changed.append(number)
         if what == "resume":
             trial.asked = trial.stop_reason = None
             if number in self._held:
                 del self._held[number]
                 self._again[number] = None
-        elif trial.state == "running":
+        elif trial.state in ("running", "lost"):
             trial.asked, trial.stop_reason = what, line["reason"]
-        elif number in self._again or number in self._held:
-            trial.asked = what
-            self._again.pop(number, None)
-            self._held.pop(number, None)
-            if what == "pause":
-                self._held[number] = None
-            else:
-                trial.state, trial.reason = "stopped", line["reason"]
+            if trial.state == "lost" and self.is_queued(number):
+                self._finish(trial, None, "lost", None, trial.reason, trial.ended_ns, counts=False)
 
     def _apply_trial(self, name: str, log: _Log, line: dict[str, Any]) -> None:
         number, attempt = line["n"], line["k"]
@@ -491,16 +509,12 @@ class Ledger:
             line["run"],
             name,
             line["at"],
+            failures=line.get("failures", 0),
+            losses=line.get("losses", 0),
             extra=line.get("extra", {}),
         )
-        if before is not None:
-            trial.failures, trial.losses = before.failures, before.losses
-            if before.state == "running":  # its agent did not live to say so
-                trial.losses += 1
-            if (owner := self._logs.get(before.agent)) is not None:
-                owner.running.discard(number)
-            if before.run_id == trial.run_id:
-                trial.curve = before.curve
+        if before is not None and (owner := self._logs.get(before.agent)) is not None:
+            owner.running.discard(number)
         self.trials[number] = trial
         log.running.add(number)
         self._again.pop(number, None)
@@ -511,6 +525,7 @@ class Ledger:
                 self._unwritten.add(hole)
         self._next = max(self._next, number + 1)
         self.changed.append(number)
+        self._heed(trial)
 
     def _finish(
         self,
@@ -519,20 +534,25 @@ class Ledger:
         state: TrialState,
         values: list[float] | None,
         reason: str | None,
-        at_ns: int,
+        at_ns: int | None,
         *,
         counts: bool = True,
     ) -> None:
+        trial.losses += counts and state == "lost"
+        if state == "lost" and trial.asked in ("stop", "cancel"):
+            state, reason = "stopped", trial.stop_reason  # nobody wants it to be begun again
         trial.state, trial.values, trial.reason, trial.ended_ns = state, values, reason, at_ns
         if log is not None:
             log.running.discard(trial.number)
         self._again.pop(trial.number, None)
+        self._held.pop(trial.number, None)
+        if state != "lost":
+            trial.asked = trial.stop_reason = None  # it is done, whatever was asked of it
         if state == "failed":
             trial.failures += 1
             if trial.failures <= self.retry.failed and trial.losses <= self.retry.lost:
                 self._again[trial.number] = None
         elif state == "lost":
-            trial.losses += counts
             if trial.asked == "pause":
                 self._held[trial.number] = None
             elif trial.losses <= self.retry.lost:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from typing import Final
 
@@ -12,6 +11,8 @@ from rltrack.sweeps.stopping import Judge
 
 #: How soon a request from another process is heard.
 LOOK_INTERVAL_S: Final = 1.0
+#: At first sooner, for trials that are short.
+FIRST_LOOK_S: Final = 0.1
 BEAT_INTERVAL_S: Final = 5.0
 
 TAKEN_OVER: Final = "another agent, which took the trial over"
@@ -82,10 +83,11 @@ class Watch:
         self._thread.join()
 
     def _run(self) -> None:
-        judged_at = time.monotonic()
-        while not self._done.wait(self._interval_s):
+        pause_s = min(FIRST_LOOK_S, self._interval_s)
+        while not self._done.wait(pause_s):
+            pause_s = min(pause_s * 1.5, self._interval_s)
             try:
-                if (reason := self._look(judged_at)) is not None:
+                if (reason := self._look()) is not None:
                     self.reason = reason
                     self._stop(reason)
                     return
@@ -93,7 +95,7 @@ class Watch:
                 self.fault = fault
                 self._judge = None
 
-    def _look(self, judged_at: float) -> str | None:
+    def _look(self) -> str | None:
         ledger, trial = self._ledger, self._trial
         ledger.poll()
         if not ledger.is_mine(trial):
