@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -217,6 +217,21 @@ class Keeping(Lifecycle):
             self._warn(f"artifact {artifact.name}", f"artifact {artifact.name} is lost: {refusal}")
             return
         self._record_artifact("logged", artifact, chosen)
+
+    def _keep_table(self, key: str, files: Mapping[str, Path], incremental: bool) -> None:
+        """Make a version of ``run-<id>-<key>``, if its rows are not those of the newest."""
+        from rltrack.artifacts.artifact import Artifact
+        from rltrack.artifacts.names import safe_name
+
+        try:
+            artifact = Artifact(
+                safe_name(f"run-{self.id}-{key}"), "run_table", incremental=incremental
+            )
+            for name, path in files.items():
+                artifact.add_file(path, name, policy="immutable")
+            self._log_artifact(artifact, None, None)
+        except Exception as fault:  # on the worker that writes media, where nobody could catch it
+            self._warn(f"table {key}", f"table {key!r} is logged, and is no artifact: {fault}")
 
     def _record_artifact(
         self, role: str, artifact: Artifact, aliases: Sequence[str], use_as: str | None = None

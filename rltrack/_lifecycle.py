@@ -7,6 +7,7 @@ import os
 import threading
 import weakref
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -72,10 +73,16 @@ class Lifecycle(Identity):
         self._ending = threading.RLock()
         self._is_ending = False
         self._stop_asked = False
-        self._rows = RowWriter(folder, settings=settings, warn=self._warn, clock=clock)
+        self._rows = RowWriter(
+            folder, settings=settings, warn=self._warn, clock=clock, keep=self._keep_table
+        )
         self._at_finish: list[Callable[[], None]] = []
         self._after_end: list[Callable[[], None]] = []
         self._pulse: Pulse | None = None
+
+    def _keep_table(self, key: str, files: Mapping[str, Path], incremental: bool) -> None:
+        """Make a version of an artifact of a table; see `KeptTables`."""
+        raise NotImplementedError
 
     def _start_pulse(self) -> None:
         if self._folder is None:

@@ -13,7 +13,7 @@ from rltrack._logged import STEP_KEY, TIME_KEY, flat_values, nanoseconds
 from rltrack._values import Unstorable, is_on_device, plain
 from rltrack.folder import RunFolder
 from rltrack.journal.null import Journal
-from rltrack.journal.records import Json, Row, RowFlag
+from rltrack.journal.records import Json, MediaStored, Row, RowFlag
 from rltrack.media.base import Logging, Media
 from rltrack.media.direct import as_media, is_direct
 from rltrack.media.groups import group
@@ -21,6 +21,7 @@ from rltrack.settings import Settings
 
 if TYPE_CHECKING:
     from rltrack._device import DeviceRows
+    from rltrack.media.kept import Keep, KeptTables
     from rltrack.media.store import MediaStore
 
 
@@ -32,6 +33,7 @@ class RowWriter:
         settings: `strict` raises for a value without a form, after the rest of its row was written.
         warn: told once of each kind of fault.
         clock: nanoseconds since the epoch.
+        keep: has a version of an artifact made of a table; see `KeptTables`.
     """
 
     def __init__(
@@ -41,13 +43,16 @@ class RowWriter:
         settings: Settings,
         warn: Callable[[str, str], None],
         clock: Callable[[], int],
+        keep: Keep | None = None,
     ) -> None:
         self._folder = folder
         self._settings = settings
         self._warn = warn
         self._clock = clock
+        self._keep = keep
         self._media: MediaStore | None = None
         self._device: DeviceRows | None = None
+        self._tables: KeptTables | None = None
 
     def write(
         self,
@@ -134,25 +139,37 @@ class RowWriter:
     def _store_media(self, journal: Journal, name: str, step: int, media: Media) -> Json:
         if self._folder is None:
             return {"_type": media.type_name}
+        if self._tables is None and media.kind == "table" and self._keep is not None:
+            from rltrack.media.kept import KeptTables
+
+            self._tables = KeptTables(self._folder.media, self._keep)
         if self._media is None:
             from rltrack.media.store import QUEUE_BYTES, MediaStore
 
             self._media = MediaStore(
                 self._folder.media,
-                journal.write,
+                functools.partial(self._record, journal),
                 clock=self._clock,
                 queue_bytes=self._settings.media_queue_bytes or QUEUE_BYTES,
                 overflow=self._settings.media_overflow or "block",
                 warn=self._warn,
             )
         put = functools.partial(self._media.put, name, step)
-        return media.logged(Logging(self._media, name, step, put, self._warn))
+        keep = self._tables.logged if self._tables is not None else None
+        return media.logged(Logging(self._media, name, step, put, self._warn, keep))
+
+    def _record(self, journal: Journal, stored: MediaStored) -> None:
+        journal.write(stored)
+        if self._tables is not None:
+            self._tables.stored(stored)
 
     def close(self, timeout_s: float) -> None:
         """Wait for rows and files that are being written, `timeout_s` at most."""
         self.flush(timeout_s)
         if self._media is not None:
             self._media.close(timeout_s)
+        if self._tables is not None:
+            self._tables.close(timeout_s)
 
 
 def _is_media(value: Any) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -23,6 +23,8 @@ class Logging:
     """Has a media written, and answers with the reference to it."""
     warn: Callable[[str, str], None]
     """Told of a fault, once of each kind."""
+    keep: Callable[[str, str, Sequence[str], int | None], None] | None = None
+    """Told of a table; see `KeptTables.logged`."""
 
 
 class Media(abc.ABC):

@@ -443,6 +443,10 @@ class Table(Media):
         if self.log_mode == "INCREMENTAL":
             snapshot._more_facts = {"increment": number, "first_row": snapshot._first}
         reference = to.put(snapshot)
+        if to.keep is not None:
+            media = [str(one["path"]) for one in snapshot._references if "path" in one]
+            part = number if self.log_mode == "INCREMENTAL" else None
+            to.keep(to.key, str(reference["path"]), media, part)
         self._logged[to.run] = _Logged(
             to.key, self._version, len(self), number, reference, snapshot._references
         )

@@ -357,7 +357,10 @@ def test_a_frame_that_is_no_table_costs_only_itself(
         run.log({"twice": pd.DataFrame([[1, 2]], columns=["a", "a"]), "n": 2})
 
     assert logged(root, run, "mixed")[0]["column_types"] == ["any"]
-    assert logged(root, run, "n") == [1, 2]
+    assert [row["n"] for row in rltrack.Api(root).run(f"p/{run.id}").history(pandas=False)] == [
+        1,
+        2,
+    ]
     assert "a table has each column once" in capsys.readouterr().err
 
 
@@ -389,3 +392,58 @@ def test_arguments_that_mean_nothing_are_refused() -> None:
     for what in (7, "text"):
         with pytest.raises(TypeError, match="a table is made of"):
             Table(data=what)
+
+
+# -- as artifacts ----------------------------------------------------------------------------------
+
+
+def test_each_logged_table_is_a_version_of_an_artifact(root: Path) -> None:
+    """The same rows once more are no new version; the media of its cells are in it."""
+    frame = pd.DataFrame({"a": [1, 2]})
+    with start() as run:
+        for number in (1, 1, 2):
+            run.log({"eval/frame": frame * number})
+        run.log({"cells": Table(["image"], [[rltrack.Image(PICTURE)]])})
+
+    api = rltrack.Api(root)
+    versions = api.run(f"p/{run.id}").logged_artifacts()
+    name = f"run-{run.id}-eval_frame"
+    assert {one.name for one in versions} == {f"{name}:v0", f"{name}:v1", f"run-{run.id}-cells:v0"}
+    assert {one.type for one in versions} == {"run_table"}
+    (cells,) = (one for one in versions if "cells" in one.name)
+    files = sorted(file.path for file in cells.files())
+    assert files[1] == "table.parquet"
+    assert files[0].startswith("media/images/cells_")
+    newest = api.artifact(f"p/{name}:latest")
+    (file,) = newest.files()
+    found = pq.read_table(Path(newest.download(str(root.parent / "there"))) / file.path)
+    assert found["a"].to_pylist() == [2, 4]
+
+
+def test_an_incremental_table_adds_a_file_to_its_artifact(root: Path) -> None:
+    """What was logged before is in the new version, too."""
+    with start() as run:
+        table = Table(["n"], [[0]], log_mode="INCREMENTAL")
+        for number in range(3):
+            table.add_data(number)
+            run.log({"t": table})
+
+    newest = rltrack.Api(root).artifact(f"p/run-{run.id}-t:latest")
+    assert sorted(file.path for file in newest.files()) == [
+        f"{number}.table.parquet" for number in range(3)
+    ]
+
+
+def test_a_table_is_added_to_an_artifact(root: Path) -> None:
+    """Without being logged; its media are beside it."""
+    with start() as run:
+        artifact = rltrack.Artifact("mine", "dataset")
+        artifact.add(Table(["image"], [[rltrack.Image(PICTURE)], [None]]), "rows")
+        run.log_artifact(artifact)
+
+    newest = rltrack.Api(root).artifact("p/mine:latest")
+    made = newest.get("rows")
+    assert made is not None
+    image, hole = pq.read_table(made.path)["image"].to_pylist()
+    assert hole is None
+    assert json.loads(image)["path"] in {file.path for file in newest.files()}
