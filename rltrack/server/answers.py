@@ -22,6 +22,11 @@ from rltrack.store.run import RunReader
 
 _WORTH_COMPRESSING_BYTES: Final = 1024
 _FACTS: Final = ("caption", "fps", "width", "height", "frames", "bytes")
+#: Those that some media have.
+_MORE_FACTS: Final = (
+    *("format", "layout", "boxes", "classes", "sample_rate", "channels", "duration_s"),
+    *("points", "nodes", "edges", "pictures", "clips", "not_finite", "clipped"),
+)
 
 
 class Refusal(Exception):
@@ -130,4 +135,21 @@ def _describe_media(root: Path, project: str, run_id: str, item: MediaItem) -> d
         "error": item.error,
         # How a chart is drawn: of its table, which is the file, or of those of several runs.
         "chart": drawn(root, item.facts["chart"]) if "chart" in item.facts else None,
-    } | {name: item.facts.get(name) for name in _FACTS}
+        **{name: item.facts.get(name) for name in _FACTS},
+        **{name: item.facts[name] for name in _MORE_FACTS if name in item.facts},
+        **_mask_urls(f"{place}/media", item),
+    }
+
+
+def _mask_urls(place: str, item: MediaItem) -> dict[str, Any]:
+    """The masks of a picture, each with its address."""
+    masks = item.facts.get("masks")
+    if not isinstance(masks, dict):
+        return {}
+    return {
+        "masks": {
+            name: {**mask, "url": f"{place}/{quote(mask['path'])}"}
+            for name, mask in masks.items()
+            if isinstance(mask, dict) and isinstance(mask.get("path"), str)
+        }
+    }

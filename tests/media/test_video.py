@@ -7,11 +7,14 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import av
 import imageio_ffmpeg
 import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import rltrack
 from rltrack.errors import MediaError
@@ -262,3 +265,94 @@ def test_a_run_stores_a_logged_video(tmp_path: Path) -> None:
     assert stored.error is None
     assert stored.facts["frames"] == 12
     assert_alike(read_back(run.folder / "media" / stored.path)[0], clip())
+
+
+# -- read by another library -------------------------------------------------------------------
+
+
+def read_by_av(path: Path) -> tuple[Pixels, float, float]:
+    """Frames, rate and duration in seconds."""
+    opened: Any = av.open(str(path))
+    with opened as file:
+        stream = file.streams.video[0]
+        frames = np.stack([frame.to_ndarray(format="rgb24") for frame in file.decode(stream)])
+        return frames, float(stream.average_rate), file.duration / 1e6
+
+
+@given(
+    frames=st.integers(1, 9),
+    height=st.integers(5, 40),
+    width=st.integers(5, 40),
+    channels=st.sampled_from([1, 3, 4]),
+    dtype=st.sampled_from(["uint8", "bool", "int32", "float16", "float32", "float64"]),
+    layout=st.sampled_from(["THWC", "TCHW", "BTHWC", "BTCHW"]),
+    fps=st.sampled_from([1, 4, 12.5, 30, 60]),
+    as_list=st.booleans(),
+)
+@settings(max_examples=40, deadline=None)
+def test_frames_of_any_layout_type_and_rate_come_back(
+    tmp_path_factory: pytest.TempPathFactory,
+    frames: int,
+    height: int,
+    width: int,
+    channels: int,
+    dtype: str,
+    layout: str,
+    fps: float,
+    as_list: bool,
+) -> None:
+    """As many as there were, of their size, at their rate: read by PyAV, which is not ours."""
+    data = (np.arange(frames)[:, None, None, None] % 2) * np.ones((1, height, width, channels))
+    data = data.astype(dtype) if dtype in ("bool", "uint8") else (data * 0.5).astype(dtype)
+    if dtype == "uint8":
+        data = data * np.uint8(200)
+    given_as = data if layout.endswith("HWC") else data.transpose(0, 3, 1, 2)
+    if layout.startswith("B"):
+        given_as = np.stack([given_as, given_as])
+    elif as_list:
+        given_as = list(given_as)  # type: ignore[assignment]
+    video = Video(given_as, fps=fps, axes=layout)
+    path = tmp_path_factory.mktemp("video") / "video.mp4"
+    facts = video.encode(path)
+
+    read, rate, duration = read_by_av(path)
+
+    columns = 2 * width if layout.startswith("B") else width
+    assert read.shape == (frames, height + height % 2, columns + columns % 2, 3)
+    assert rate == pytest.approx(fps)
+    assert duration == pytest.approx(frames / fps, rel=0.01, abs=0.01)
+    assert (facts["frames"], facts["width"], facts["height"]) == (frames, columns, height)
+    assert video.facts()["layout"] == layout
+    lit = {"uint8": 200, "bool": 255, "int32": 0}.get(dtype, 128)
+    means = read[:, :height, :columns].reshape(frames, -1).mean(axis=1)
+    assert means == pytest.approx([lit * (at % 2) for at in range(frames)], abs=12)
+
+
+@pytest.mark.parametrize(("format", "codec"), [("gif", "gif"), ("webm", "vp9"), ("ogg", "vp9")])
+def test_other_formats_are_written_on_request(tmp_path: Path, format: str, codec: str) -> None:
+    video = Video(clip(), fps=10, format=format)
+    path = tmp_path / f"video.{video.extension}"
+    video.encode(path)
+
+    read, rate, _ = read_by_av(path)
+
+    with av.open(str(path)) as file:
+        assert file.streams.video[0].codec_context.name.removeprefix("lib") == codec
+    assert rate == pytest.approx(10, rel=0.01)
+    assert_alike(read, clip())
+
+
+def test_what_is_not_finite_is_drawn_and_counted(tmp_path: Path) -> None:
+    """A world model that has diverged must not end its training here."""
+    frames = np.full((4, 16, 16, 3), 0.5)
+    frames[1] = np.nan
+
+    facts = Video(frames).encode(tmp_path / "video.mp4")
+
+    assert (facts["not_finite"], facts["scaled_from"]) == (16 * 16 * 3, [0, 1])
+
+
+def test_a_list_of_gray_frames_needs_no_axes(tmp_path: Path) -> None:
+    read, _ = encoded(Video([frame[..., 0] for frame in clip(channels=1)]), tmp_path)
+
+    assert_alike(read, np.repeat(clip(channels=1), 3, axis=3))
