@@ -66,7 +66,9 @@ def caller(folder: Path, repeats: int) -> None:
             video,
             # The layout that both know.
             lambda lib, it: lib.Video(
-                it.transpose(0, 3, 1, 2), **({"format": "mp4"} if lib is not rltrack else {}), fps=30
+                it.transpose(0, 3, 1, 2),
+                **({"format": "mp4"} if lib is not rltrack else {}),
+                fps=30,
             ),
             0.15,
         ),
