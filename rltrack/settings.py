@@ -215,6 +215,11 @@ class Settings:
         "with `save_code`, the folder whose code is kept; by default the program alone",
         wandb="WANDB_CODE_DIR",
     )
+    artifact_dir: str | None = _setting(
+        None,
+        "the folder below which artifacts are downloaded (default `./artifacts`)",
+        wandb="WANDB_ARTIFACT_DIR",
+    )
     save_requirements: bool | None = _setting(
         None,
         "keep the list of installed packages beside the run (default true)",
@@ -572,6 +577,7 @@ DEFAULTS: Final = Settings(
     disable_code=False,
     disable_git=False,
     all_ranks=False,
+    artifact_dir="artifacts",
     save_requirements=True,
     console="auto",
     disable_stats=False,

@@ -31,6 +31,7 @@ from rltrack.errors import (
     NotFoundError,
     UsageError,
 )
+from rltrack.settings import resolve
 
 if TYPE_CHECKING:
     from rltrack.artifacts.made import Made
@@ -409,9 +410,8 @@ class Artifact(Facts):
         """Where `download` writes by default: ``./artifacts/<name>:v3``."""
         if root is not None:
             return Path(root)
-        above = os.environ.get("RLTRACK_ARTIFACT_DIR") or os.environ.get("WANDB_ARTIFACT_DIR")
         name = self.name.replace(":", "-") if os.name == "nt" else self.name
-        return Path(above or "artifacts") / name
+        return Path(resolve().artifact_dir or "artifacts") / name
 
     def write_file(self, entry: Entry, folder: Path, done: Any = None) -> Path:
         """Write one file below a folder, unless it is there; for rltrack's own use."""
@@ -435,8 +435,7 @@ class Artifact(Facts):
         """Write its files into a folder; those that are there as they should be are left alone.
 
         Args:
-            root: the folder; by default ``./artifacts/<name>:v3``, or below the folder that
-                ``RLTRACK_ARTIFACT_DIR`` names.
+            root: the folder; by default ``<name>:v3`` in that of the setting ``artifact_dir``.
             allow_missing_references: leave out references that cannot be fetched.
             skip_cache: accepted for W&B's scripts; there is no cache.
             path_prefix: only files whose path begins so.
@@ -567,7 +566,6 @@ def used(artifact: Artifact, run: str, use_as: str | None) -> None:
 def log_draft(artifact: Artifact, project: str | None) -> None:
     """Log an artifact that no run logs."""
     from rltrack._names import checked_project, default_project
-    from rltrack.settings import resolve
 
     chosen = project or resolve().project or default_project(Path.cwd())
     artifact.log_into(place.root(), checked_project(chosen))
