@@ -60,7 +60,16 @@ def start(run: Run, settings: Settings, folder: Path) -> Callable[[], None]:
 def _console(run: Run, settings: Settings, folder: Path) -> Callable[[], None] | None:
     if run.run_folder is None or settings.console in (None, "off"):
         return None
-    return _open_console(run, "redirect" if settings.console == "redirect" else "wrap").stop
+    console = _open_console(run, "redirect" if settings.console == "redirect" else "wrap")
+    return lambda: console.stop(_traceback_of(run.left_by))
+
+
+def _traceback_of(error: BaseException | None) -> str:
+    if error is None or isinstance(error, SystemExit):
+        return ""
+    import traceback
+
+    return "".join(traceback.format_exception(error))
 
 
 def _open_console(run: Run, mode: Literal["wrap", "redirect", "told"]) -> Console:

@@ -43,6 +43,7 @@ class Lifecycle(Identity):
         "_finished",
         "_is_ending",
         "_journal",
+        "_left_by",
         "_owner",
         "_pid",
         "_pulse",
@@ -72,6 +73,7 @@ class Lifecycle(Identity):
         self._pid = os.getpid()
         self._ending = threading.RLock()
         self._is_ending = False
+        self._left_by: BaseException | None = None
         self._stop_asked = False
         self._rows = RowWriter(
             folder, settings=settings, warn=self._warn, clock=clock, keep=self._keep_table
@@ -99,6 +101,11 @@ class Lifecycle(Identity):
     def is_owner(self) -> bool:
         """Whether the end of this process's part is the end of the run."""
         return self._owner
+
+    @property
+    def left_by(self) -> BaseException | None:
+        """What the run's ``with`` block was left by; Python prints it when the run has ended."""
+        return self._left_by
 
     @property
     def is_finished(self) -> bool:
@@ -298,6 +305,7 @@ class Lifecycle(Identity):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._left_by = error
         self.end_with(error)
 
     def _refuse_if_finished(self, what: str) -> None:

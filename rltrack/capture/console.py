@@ -210,8 +210,12 @@ class Console:
 
     # -- the end -----------------------------------------------------------------------------
 
-    def stop(self) -> None:
-        """Leave the streams as they were found, and record the rest."""
+    def stop(self, last_words: str = "") -> None:
+        """Leave the streams as they were found, and record the rest.
+
+        Args:
+            last_words: what will be printed to stderr when nobody listens any more.
+        """
         unlisten(self._hear)
         if os.getpid() != self._pid:
             return
@@ -219,6 +223,8 @@ class Console:
         with self._batch:
             if self._redirect is not None:
                 self._redirect.stop()
+        if last_words:
+            self._hear("stderr", last_words)
         if self._thread is not threading.current_thread():
             self._thread.join(_STOP_S)
         self._take_batch(last=True)

@@ -92,18 +92,26 @@ def test_what_a_program_prints_is_in_its_run(program: RunProgram) -> None:
     assert done.err == "two\n"
 
 
-def test_a_traceback_is_the_end_of_the_log(program: RunProgram) -> None:
-    """It is what one looks for first."""
-    done = program("""
-        run = rltrack.init()
-        print("begun")
-        raise ValueError("the loss is nan")
-    """)
+@pytest.mark.parametrize("console", ["wrap", "redirect"])
+@pytest.mark.parametrize("begin", ["run = rltrack.init()\nif 1:", "with rltrack.init():"])
+def test_a_traceback_is_the_end_of_the_log(program: RunProgram, begin: str, console: str) -> None:
+    """It is what one looks for first; of a block, too, behind which Python prints it."""
+    done = program(
+        f"{begin}\n    print('begun', flush=True)\n    raise ValueError('nan')", console=console
+    )
 
     assert done.status == 1
     assert done.texts[0] == "begun"
-    assert done.texts[-1] == "ValueError: the loss is nan"
-    assert done.lines[-1][0] == "stderr"
+    assert done.texts[1] == "Traceback (most recent call last):"
+    assert done.lines[-1] == ("stderr", "ValueError: nan")
+    assert done.texts.count("ValueError: nan") == done.err.count("ValueError: nan") == 1
+
+
+def test_leaving_a_block_by_exit_is_no_traceback(program: RunProgram) -> None:
+    """`sys.exit` is how programs end."""
+    done = program("with rltrack.init():\n    print('done')\n    sys.exit(3)")
+
+    assert done.texts == ["done"]
 
 
 @pytest.mark.parametrize("console", ["wrap", "redirect"])
