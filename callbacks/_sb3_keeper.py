@@ -213,6 +213,7 @@ class Keeper:
             at=at,
             replay_buffer=self._wishes.save_replay_buffer,
             other_envs=self._other_envs(),
+            known={"run": self._run},
             about={"learn": self._learn, "run": self._run.path},
             extra={
                 "iterations": self._iterations,
@@ -280,7 +281,9 @@ class Keeper:
                 )
 
     def _load(self, folder: Path) -> Loaded:
-        return load(folder, self._model, other_envs=self._other_envs())
+        # A run that is pickled would be attached to, as by a further process.
+        known = {"run": self._run}
+        return load(folder, self._model, other_envs=self._other_envs(), known=known)
 
     def _go_on(self, loaded: Loaded) -> None:
         self._loaded = loaded

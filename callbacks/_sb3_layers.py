@@ -44,6 +44,9 @@ _PICTURES: Final = frozenset(
     }
 )
 
+#: What a wrapper of ours records with belongs to this process, and says itself what it needs.
+_OURS: Final = __name__.partition(".")[0]
+
 
 class EnvState:
     """What the layers of one `VecEnv` were, ready to be pickled."""
@@ -57,6 +60,8 @@ class EnvState:
         """What could not be copied, as ``LunarLander.world``; if empty, the state is whole."""
         self.generators: list[Any] = []
         """The random generator of each env, for where the rest cannot be given back."""
+        self.ours: list[tuple[int, str, Any]] = []
+        """Which layer's attribute is one of ours, and what it needs to go on."""
         self.saved_s = time.time()
 
 
@@ -113,6 +118,10 @@ def copied(env: VecEnv, references: References) -> EnvState:
         for name, value in vars(layer).items() if layer is not remote else ():
             if name in _FIXED or callable(value) or (native and name in native["instead_of"]):
                 continue
+            if type(value).__module__.partition(".")[0] == _OURS:
+                if hasattr(value, "checkpoint"):
+                    state.ours.append((len(state.layers), name, value.checkpoint()))
+                continue
             try:
                 references.pickled(value)
             except Exception:  # of whatever kind; a pickle of somebody's object may raise any
@@ -151,7 +160,10 @@ def give_back(env: VecEnv, state: EnvState) -> bool:
             if native is not None:
                 _give_back_native(layer, native)
             _shift_clock(layer, time.time() - state.saved_s)
-    if not whole:
+    if whole:
+        for number, name, needed in state.ours:
+            getattr(found[number], name).go_on(needed)
+    else:
         _give_back_generators(env, state.generators)
     return whole
 

@@ -106,6 +106,7 @@ def save(
     at: Moment,
     replay_buffer: bool | None = None,
     other_envs: Mapping[str, VecEnv] | None = None,
+    known: Mapping[str, object] | None = None,
     extra: object = None,
     about: Mapping[str, Any] | None = None,
 ) -> Saved:
@@ -118,6 +119,7 @@ def save(
             the training was stopped within one: then new episodes begin when it goes on.
         replay_buffer: whether it is saved; by default if it takes 1 GiB or less.
         other_envs: name to env that goes on with the training, for example for evaluation.
+        known: name to object that an env may mention, and that `load` is given again.
         extra: whatever else is to be kept; it is pickled.
         about: facts for people, as JSON.
 
@@ -126,7 +128,7 @@ def save(
     """
     assert model.env is not None
     envs = {"train": model.env, **(other_envs or {})}
-    references = _references(model, envs)
+    references = _references(model, envs, known)
     states = {name: copied(env, references) for name, env in envs.items()}
     inexact = [f"{what} cannot be copied" for what in states["train"].opaque]
     if at == "midway":
@@ -172,7 +174,11 @@ def save(
 
 
 def load(
-    folder: Path, model: BaseAlgorithm, *, other_envs: Mapping[str, VecEnv] | None = None
+    folder: Path,
+    model: BaseAlgorithm,
+    *,
+    other_envs: Mapping[str, VecEnv] | None = None,
+    known: Mapping[str, object] | None = None,
 ) -> Loaded:
     """Give a model and its envs, in place, the state that a training had.
 
@@ -180,6 +186,7 @@ def load(
         folder: that `save` made.
         model: made by the same code as the one that was saved, with its envs.
         other_envs: those that `save` was given.
+        known: what is here under the names that `save` was given.
 
     Raises:
         DamagedError: the folder is not whole.
@@ -189,7 +196,7 @@ def load(
     _check(about, model)
     assert model.env is not None
     envs = {"train": model.env, **(other_envs or {})}
-    references = _references(model, envs)
+    references = _references(model, envs, known)
     try:
         state = references.unpickled((folder / "state.pkl").read_bytes())
         copies = {
@@ -288,9 +295,11 @@ def _begin_episodes(model: BaseAlgorithm) -> None:
 # -- the parts ---------------------------------------------------------------------------------
 
 
-def _references(model: BaseAlgorithm, envs: Mapping[str, VecEnv]) -> References:
+def _references(
+    model: BaseAlgorithm, envs: Mapping[str, VecEnv], known: Mapping[str, object] | None
+) -> References:
     """To all that the new process makes anew."""
-    objects: dict[str, object] = {"model": model, "policy": model.policy}
+    objects: dict[str, object] = {"model": model, "policy": model.policy, **(known or {})}
     if hasattr(model, "_logger"):  # it has one from its first `learn` on
         objects["logger"] = model.logger
     for name, env in envs.items():

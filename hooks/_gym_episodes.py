@@ -268,6 +268,16 @@ class EpisodeWriter:
         self._begun = 0
         self._draws = choice.films and self._can_draw(render_mode)
 
+    def checkpoint(self) -> dict[str, Any]:
+        """What a further process needs to go on; `SB3Callback` asks, and calls `go_on` there."""
+        return {"begun": self._begun, "elapsed_s": time.time() - self._started_s}
+
+    def go_on(self, state: Mapping[str, Any]) -> None:
+        """Be what `checkpoint` told."""
+        self._begun = state["begun"]
+        self._started_s = time.time() - state["elapsed_s"]
+        self._step.go_on()
+
     @property
     def records(self) -> bool:
         """Whether there is a run to write to."""

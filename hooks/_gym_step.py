@@ -45,6 +45,11 @@ class GlobalStep:
         self._ours = max(self._before + timesteps, self._others)
         return self._ours
 
+    def go_on(self) -> None:
+        """What an env counts has been set to what it was when its training was interrupted."""
+        self._before = self._others = 0
+        self._ours, self._asked_s = None, -_ASK_EVERY_S
+
     def _logged(self) -> int | None:
         logged = self._run.summary.get(GLOBAL_STEP)
         return int(logged) if isinstance(logged, (int, float)) and logged == logged else None

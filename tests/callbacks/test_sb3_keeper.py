@@ -24,6 +24,7 @@ from stable_baselines3.common.vec_env import VecNormalize
 import rltrack
 from rltrack.callbacks import SB3Callback
 from rltrack.errors import NotFoundError, UsageError
+from rltrack.hooks.gym import EpisodeMonitor
 from rltrack.journal.records import Noted, Record
 
 Make = Callable[[], BaseAlgorithm]
@@ -197,6 +198,41 @@ def test_sb3_contrib_is_evaluated_kept_and_gone_on_with(name: str, root: Path) -
     assert rows(broken) == rows(through)
     assert any("eval/episode_return" in row for row in rows(broken))
     assert dict(rltrack.Api().run(broken.path).config)["algo"] == name
+
+
+class Chatty(gym.Wrapper[Any, Any, Any, Any]):
+    """Logs by itself, as some envs do."""
+
+    def __init__(self, env: gym.Env[Any, Any]) -> None:
+        super().__init__(env)
+        self.outlets = {"run": rltrack.run}
+
+    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
+        run = self.outlets["run"]
+        assert run is not None
+        assert not run.is_finished
+        return self.env.step(action)
+
+
+def test_envs_that_record_go_on_recording_into_the_run_that_is_going_on(root: Path) -> None:
+    """A copy of a run would be a further process's part of it."""
+
+    def make() -> PPO:
+        return ppo(make_vec_env(lambda: EpisodeMonitor(Chatty(gym.make("CartPole-v1")))))
+
+    with begin("through") as through:
+        expected = make()
+        expected.learn(300, callback=callback(eval_freq=0))
+    with pytest.raises(Killed), begin("broken"):
+        make().learn(300, callback=[callback(eval_freq=0), Killer(at=190)])
+    with begin("broken") as broken:
+        resumed = make()
+        resumed.learn(300, callback=callback(eval_freq=0))
+
+    assert all(map(torch.equal, bits(resumed), bits(expected)))
+    # The wrapper and the callback each have a row of an episode, at the same time.
+    assert sorted(map(str, rows(broken))) == sorted(map(str, rows(through)))
+    assert rltrack.Api().run(broken.path).used_artifacts()[0].metadata["exact"] is True
 
 
 # -- evaluation --------------------------------------------------------------------------------
