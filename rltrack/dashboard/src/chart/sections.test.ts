@@ -33,3 +33,9 @@ test("an x axis is no chart of its own, unless it is asked for", () => {
   expect(sectionsOf(metrics, "").map(({ name }) => name)).toEqual(["episode"]);
   expect(sectionsOf(metrics, "global").map(({ name }) => name)).toEqual([""]);
 });
+
+test.each([
+  ["system.cpu", "system"],
+  ["system.disk./.usageGB", "system.disk"],
+  ["a/b/c", "a/b"],
+])("%s is in %s", (key, section) => expect(prefixOf(key)).toBe(section));

@@ -29,6 +29,8 @@ export function sectionsOf(metrics: Metric[], filter: string): Section[] {
 }
 
 export function prefixOf(key: string): string {
+  // Samples of the machine: `system.gpu.0.power` is of `system.gpu`, and a disk's name may hold a slash.
+  if (key.startsWith("system.")) return key.split(".").length > 2 ? key.split(".", 2).join(".") : "system";
   return key.slice(0, Math.max(0, key.lastIndexOf("/")));
 }
 

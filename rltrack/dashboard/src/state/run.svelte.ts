@@ -13,12 +13,15 @@ export class RunStore {
   problem = $state<string | null>(null);
 
   readonly series: SeriesLoader;
+  /** Of the samples of its machine, which come without a row being logged. */
+  readonly system: SeriesLoader;
 
   constructor(
     readonly project: string,
     readonly id: string,
   ) {
     this.series = loaderFor(project);
+    this.system = loaderFor(project);
   }
 
   /** Fetch, and follow the changes, until the function that comes back is called. */
@@ -30,6 +33,7 @@ export class RunStore {
     });
     const forget = link.onRecovery(() => {
       this.series.retry();
+      this.system.retry();
       soon.call();
     });
     soon.call();
@@ -48,6 +52,7 @@ export class RunStore {
       this.problem = null;
       link.heard();
       if (before && grew(before, run)) this.series.changed([this.id]);
+      if (before && run.state === "running") this.system.changed([this.id]);
     } catch (error) {
       if (error instanceof UnreachableError) link.lost();
       else this.problem = error instanceof Error ? error.message : String(error);
