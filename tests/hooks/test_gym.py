@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import multiprocessing
 import multiprocessing.forkserver
 import os
 import subprocess
@@ -385,6 +386,24 @@ def test_recorders_in_worker_processes(
         assert film["return"] == film["length"]
         assert film.facts["frames"] - film["length"] in (0, 1)
         assert film.file == (tmp_path / str(film["env"]) / "rl-video-episode-1.mp4").read_bytes()
+
+
+def play_recorded(folder: Path) -> None:
+    env: Any = make_recorded(folder)
+    play(env, 3)
+    env.close()
+
+
+def test_a_process_that_somebody_forks(run: rltrack.Run, films: Films, tmp_path: Path) -> None:
+    """It has the wrapped classes, and its own part of the run."""
+    child = multiprocessing.get_context("fork").Process(target=play_recorded, args=(tmp_path,))
+    child.start()
+    child.join()
+
+    (film,) = films(run)
+
+    assert film["episode"] == 1
+    assert film.file == (tmp_path / "rl-video-episode-1.mp4").read_bytes()
 
 
 def test_a_worker_whose_run_is_finished_elsewhere(

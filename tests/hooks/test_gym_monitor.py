@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -18,8 +19,9 @@ from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.vec_env import SubprocVecEnv
 
 import rltrack
+import rltrack.hooks.gym
 from rltrack.callbacks import SB3Callback
-from rltrack.errors import NotInitializedError, RunFinishedError, UsageError
+from rltrack.errors import MissingExtraError, NotInitializedError, RunFinishedError, UsageError
 from rltrack.hooks.gym import EpisodeMonitor, FinishedEpisode, VectorEpisodeMonitor
 from rltrack.journal.records import MediaStored, Record, Row
 from rltrack.media.film import Film
@@ -488,6 +490,29 @@ def test_a_film_that_cannot_be_encoded(
     stored = [r for r in read_records(run.folder / "journal") if isinstance(r, MediaStored)]
     assert [s.error is None for s in stored if s.path.startswith("traces")] == [True]
     assert ["ffmpeg" in str(s.error) for s in stored if s.path.startswith("videos")] == [True]
+
+
+def test_without_ffmpeg_one_warning_says_what_to_type(
+    run: rltrack.Run,
+    read: Reader,
+    warnings_of: Callable[[rltrack.Run], list[str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "imageio_ffmpeg", None)
+    play(EpisodeMonitor(Counted(), video_every=1), 2)
+
+    seen = read(run)
+
+    assert seen.column("length") == [3, 4]
+    assert seen.filmed == []
+    (told,) = warnings_of(run)
+    assert "pip install 'rltrack[video]'" in told
+
+
+def test_without_gymnasium_an_error_says_what_to_type(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "gymnasium", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'rltrack\[gym\]'"):
+        rltrack.hooks.gym.EpisodeMonitor  # noqa: B018
 
 
 def test_a_run_that_records_nothing(root: Path) -> None:
