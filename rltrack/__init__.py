@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from rltrack.media.molecule import Molecule
     from rltrack.media.object3d import Object3D, box3d
     from rltrack.media.table import Table
+    from rltrack.media.table_many import JoinedTable, PartitionedTable
     from rltrack.media.text import Markdown, Text
     from rltrack.media.video import Video
     from rltrack.plot.chart import plot_table
@@ -78,9 +79,11 @@ __all__ = [
     "Histogram",
     "Html",
     "Image",
+    "JoinedTable",
     "Markdown",
     "Molecule",
     "Object3D",
+    "PartitionedTable",
     "Plotly",
     "Run",
     "Settings",
@@ -134,9 +137,11 @@ _LATER = {
     "Histogram": "rltrack.media.histogram",
     "Html": "rltrack.media.html",
     "Image": "rltrack.media.image",
+    "JoinedTable": "rltrack.media.table_many",
     "Markdown": "rltrack.media.text",
     "Molecule": "rltrack.media.molecule",
     "Object3D": "rltrack.media.object3d",
+    "PartitionedTable": "rltrack.media.table_many",
     "Plotly": "rltrack.media.figures",
     "Text": "rltrack.media.text",
     "Table": "rltrack.media.table",

@@ -13,7 +13,6 @@ _FRAMEWORK: Final = "call rltrack.log() in a callback of that framework"
 #: By the last part of the name: `sklearn` is both `wandb.sklearn` and `wandb.integration.sklearn`.
 _INSTEAD: Final = {
     "EvalTable": "log a rltrack.Table",
-    "JoinedTable": "join the tables yourself, and log the result as a rltrack.Table",
     "agents": "rltrack.agent() runs the trials of a sweep",
     "automations": "`Run.alert`, and the settings alert_webhook and alert_slack",
     "catboost": _FRAMEWORK,

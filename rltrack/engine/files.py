@@ -69,6 +69,32 @@ class Rows(Protocol):
         ...
 
 
+class Renamed:
+    """The same rows, with other names of columns.
+
+    Args:
+        rows: they.
+        names: new ones, by the old.
+    """
+
+    def __init__(self, rows: Rows, names: Mapping[str, str]) -> None:
+        self._rows = rows
+        told = sql_names([names.get(name, name) for name in rows.columns])
+        self._names = dict(zip(rows.columns, told, strict=True))
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """Names and types."""
+        return {self._names[name]: kind for name, kind in self._rows.columns.items()}
+
+    def view(self, folder: Path, *, row_number: str | None = None) -> View:
+        """Where the rows come from."""
+        view = self._rows.view(folder, row_number=row_number)
+        chosen = [f"{quoted(old)} AS {quoted(new)}" for old, new in self._names.items()]
+        chosen += [quoted(row_number)] if row_number is not None else []
+        return View(f"SELECT {', '.join(chosen)} FROM ({view.sql})", view.files)
+
+
 class FileRows:
     """The rows of files, one after the other, by the names of their columns.
 

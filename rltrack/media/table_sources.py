@@ -6,6 +6,7 @@ No library is imported for the question what a value is: who has a frame has its
 from __future__ import annotations
 
 import itertools
+import json
 import operator
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeAlias
@@ -97,9 +98,18 @@ def _arrow_reader(data: Any) -> Any:
 
 
 def _of_arrow(reader: Any) -> Iterator[Part]:
+    # Texts that are JSON in the file of another table are what they were.
+    is_json = [
+        (field.metadata or {}).get(b"rltrack") in (b"json", b"media") for field in reader.schema
+    ]
     for batch in reader:
         for first in range(0, batch.num_rows, BATCH_ROWS):
-            yield list(batch.slice(first, BATCH_ROWS).columns)
+            part: Part = list(batch.slice(first, BATCH_ROWS).columns)
+            for at, marked in enumerate(is_json):
+                if marked:
+                    cells = part[at].to_pylist()
+                    part[at] = [None if cell is None else json.loads(cell) for cell in cells]
+            yield part
 
 
 def _whole(array: Any) -> Any:

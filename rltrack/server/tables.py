@@ -63,7 +63,7 @@ from rltrack.server.table_sql import (
 )
 from rltrack.store.project import Project
 from rltrack.store.run import RunReader
-from rltrack.store.tables import MOST_FILES, files_of
+from rltrack.store.tables import MOST_FILES, files_of, is_joined, joined_rows
 
 MAX_LIMIT: Final = 1000
 MAX_SIDES: Final = 8
@@ -161,6 +161,8 @@ class _Found:
         self._project = project.name
         self.files: list[TableFile] = []
         self.missing: list[str] = []
+        self.joined: SideRows | None = None
+        """A table that was logged as two, side by side."""
         self.media: dict[str, str | None] = {}
         """Columns of media, with the run that all of their cells are of, if it is one."""
         readers: Mapping[str, RunReader | None]
@@ -175,19 +177,24 @@ class _Found:
                     raise NotFoundError(f"no run {run_id!r} in project {project.name!r}")
                 run.refresh()
                 for item in files_of(run, key, steps):
+                    if is_joined(item):
+                        self.joined = joined_rows(run, item)
+                        continue
                     same: dict[str, str | int] = {"run": run_id, "step": item.step}
                     self.files.append(table_file(run.folder.media / item.path, same))
             except NotFoundError as missing:
                 why = missing
                 if runs is not None:
                     self.missing.append(run_id)
-        if not self.files:
+        if not self.files and self.joined is None:
             raise why or NotFoundError(f"project {project.name!r} has no runs; so no table {key!r}")
         if len(self.files) > MOST_FILES:
             raise Refusal(400, f"{len(self.files)} tables at once", "choose runs or steps")
 
-    def rows(self) -> FileRows:
+    def rows(self) -> Rows:
         """One after the other."""
+        if self.joined is not None:
+            return self.joined
         self.media = dict.fromkeys(name for one in self.files for name in one.media)
         return FileRows(self.files)
 

@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from rltrack.engine.ask import Answer, Limits, View, ask
-from rltrack.engine.files import FileRows, Rows, table_file
+from rltrack.engine.files import FileRows, Renamed, Rows, table_file
 from rltrack.engine.sides import SideRows
 from rltrack.engine.types import JSON
 from rltrack.errors import NotFoundError, UsageError
 from rltrack.store.arrow import CsvWriter, arrow
-from rltrack.store.media import MediaItem, media_of
+from rltrack.store.media import MediaItem, file_inside, media_of
 from rltrack.store.run import RunReader
 
 if TYPE_CHECKING:
@@ -218,7 +218,33 @@ def table_of(run: RunReader, key: str, step: int | None = None) -> LoggedTable:
     """
     items = files_of(run, key, "last" if step is None else step)
     name = f"table {key!r} of run {run.id}"
+    if is_joined(items[0]):
+        return LoggedTable(joined_rows(run, items[0]), name)
     return LoggedTable(FileRows([table_file(_path(run, item)) for item in items]), name)
+
+
+def is_joined(item: MediaItem) -> bool:
+    """Whether it is a `JoinedTable`."""
+    return isinstance(item.facts.get("table1"), dict) and "join_key" in item.facts
+
+
+def joined_rows(run: RunReader, item: MediaItem) -> SideRows:
+    """The two tables of a `JoinedTable`, side by side.
+
+    Raises:
+        NotFoundError: one of their files is not there.
+        QueryError: one is damaged.
+    """
+    sides: dict[str, Rows] = {}
+    key, other = item.facts["join_key"]
+    for label, place in (("a", "table1"), ("b", "table2")):
+        path = file_inside(run.folder.media, str(item.facts[place]["path"]))
+        if path is None:
+            raise NotFoundError(f"the file of {place} of {item.key!r} is not there")
+        sides[label] = FileRows([table_file(path)])
+    if other != key:
+        sides["b"] = Renamed(sides["b"], {other: key})
+    return SideRows(sides, [key])
 
 
 def tables_of(
@@ -245,6 +271,8 @@ def tables_of(
             missing = why
             continue
         for item in items:
+            if is_joined(item):
+                raise UsageError(f"{key!r} of run {run.id} is a JoinedTable, which is read alone")
             same: dict[str, str | int] = {"run": run.id} if with_run else {}
             found.append(table_file(_path(run, item), {**same, "step": item.step}))
     if not found:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pytest
 
 import rltrack
 from rltrack.errors import NotFoundError, QueryError, UsageError
+from rltrack.server.run import Background
 
 KEY = "eval/episodes"
 
@@ -231,5 +233,41 @@ def test_a_damaged_file_is_told(tmp_path: Path) -> None:
 
     with pytest.raises(QueryError, match="cannot be read as a table"):
         rltrack.Api(tmp_path).run(f"p/{run.id}").table("t")
-    with pytest.raises(NotFoundError, match="is lost; its file is not there"):
+    with pytest.raises(NotFoundError, match="is lost: its file was deleted"):
         rltrack.Api(tmp_path).run(f"p/{run.id}").table("gone")
+
+
+def test_a_joined_table_is_read_side_by_side(tmp_path: Path) -> None:
+    """W&B's JoinedTable, by a column of each; asked of the server, too."""
+    left = rltrack.Table(["id", "x"], [[1, "a"], [2, "b"]])
+    right = rltrack.Table(["number", "x"], [[2, "c"], [3, "d"]])
+    with rltrack.init(project="p", id="r", dir=tmp_path, settings={"silent": True}) as run:
+        run.log({"both": rltrack.JoinedTable(left, right, ["id", "number"])})
+        left.add_data(9, "later")
+
+    found = rltrack.Api(tmp_path).run("p/r").table("both")
+
+    assert found.columns == ["id", "a.x", "b.x", "_changed", "_sides"]
+    assert [row[:3] for row in found.rows] == [[1, "a", None], [2, "b", "c"], [3, None, "d"]]
+    with Background(tmp_path, port=0) as server:
+        body = {"key": "both", "sort": ["-id"], "columns": ["id"]}
+        answer = httpx.post(f"{server.url}/api/projects/p/tables/query", json=body, timeout=60)
+    assert answer.json()["rows"] == [[3], [2], [1]]
+    with pytest.raises(ValueError, match="table_2 has no column 'id'; it has number, x"):
+        rltrack.JoinedTable(left, right, "id")
+    with pytest.raises(TypeError, match="table_1 is a list"):
+        rltrack.JoinedTable([], right, "id")  # type: ignore[arg-type]
+
+
+def test_a_partitioned_table_is_the_files_of_a_folder(tmp_path: Path) -> None:
+    """As many workers write them, each a part; dicts and references are what they were."""
+    for number in range(3):
+        part = rltrack.Table(["n", "about"], [[number, {"a": number}]])
+        part.encode(tmp_path / f"part-{number}.parquet")
+
+    whole = rltrack.PartitionedTable(tmp_path)
+
+    assert whole.data == [[0, {"a": 0}], [1, {"a": 1}], [2, {"a": 2}]]
+    assert whole.types["about"] == "json"
+    with pytest.raises(ValueError, match="no Parquet file below it"):
+        rltrack.PartitionedTable(tmp_path / "nowhere")
