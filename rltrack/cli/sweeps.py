@@ -79,6 +79,26 @@ def add_to(commands: Commands) -> None:
     agent.add_argument(
         "--forward-signals", "-f", action="store_true", help="Ctrl-C reaches the programs, too"
     )
+    agent.add_argument(
+        "--launch",
+        choices=["local", "slurm", "ray"],
+        help="start agents elsewhere: processes here, a SLURM array, or tasks of a Ray cluster",
+    )
+    agent.add_argument(
+        "--agents",
+        type=_positive,
+        default=2,
+        metavar="N",
+        help="with --launch: how many (default 2)",
+    )
+    agent.add_argument(
+        "--launch-option",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="with --launch slurm: of submitit, as slurm_partition=gpu or timeout_min=60; with ray: "
+        "address, num_cpus, num_gpus",
+    )
 
 
 def _positive(written: str) -> int:
@@ -260,6 +280,8 @@ def _agent(options: argparse.Namespace) -> int:
     from rltrack.sweeps.jobs import run_jobs, visible_gpus
 
     folder = find_folder(root_of(options), options.sweep)
+    if options.launch is not None:
+        return _launch(options, folder)
     gpus = _gpus(options.gpus, visible_gpus)
     jobs = options.jobs or max(1, len(gpus) // options.gpus_per_job)
     ran = run_jobs(
@@ -273,6 +295,19 @@ def _agent(options: argparse.Namespace) -> int:
         quiet=os.environ.get("RLTRACK_SILENT", "").lower() in ("1", "true", "yes", "on"),
     )
     print(f"{ran} trials of sweep {folder.id} were run here")
+    return 0
+
+
+def _launch(options: argparse.Namespace, folder: SweepFolder) -> int:
+    from rltrack.sweeps.launch import launch, options_of
+
+    words: list[str] = []
+    for name in ("count", "jobs", "gpus", "gpus_per_job", "term_timeout"):
+        value = getattr(options, name)
+        if value is not None:
+            words += [f"--{name.replace('_', '-')}", str(value)]
+    words += ["--forward-signals"] if options.forward_signals else []
+    print(launch(options.launch, folder, options.agents, words, options_of(options.launch_option)))
     return 0
 
 
