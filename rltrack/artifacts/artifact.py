@@ -36,6 +36,7 @@ from rltrack.settings import resolve
 if TYPE_CHECKING:
     from rltrack.artifacts.made import Made
     from rltrack.media.base import Media
+    from rltrack.media.table import Table
 
 
 __all__ = ["Artifact", "ArtifactFile", "ArtifactTTL"]
@@ -400,8 +401,11 @@ class Artifact(Facts):
 
     get_path = get_entry
 
-    def get(self, name: str) -> Made | None:
-        """A media value that `add` put in, to read; None if there is none of that name."""
+    def get(self, name: str) -> Table | Made | None:
+        """A media value that `add` put in, to read; None if there is none of that name.
+
+        A table is a `Table` again; of any other kind it is the file, with its facts.
+        """
         from rltrack.artifacts.made import get_media
 
         return get_media(self.contents, name)

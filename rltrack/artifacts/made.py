@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from rltrack.artifacts.contents import Contents
     from rltrack.journal.records import Json
     from rltrack.media.base import Media
+    from rltrack.media.table import Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +48,23 @@ def add_media(contents: Contents, media: Media, name: str, *, overwrite: bool) -
     return contents.put(entry, overwrite=overwrite)
 
 
-def get_media(contents: Contents, name: str) -> Made | None:
+def get_media(contents: Contents, name: str) -> Table | Made | None:
     """A value by the name under which it was added."""
     wanted = checked_path(name)
     for entry in contents.entries.values():
         kind = entry.extra.get("type")
-        if kind is not None and wanted in (entry.path, entry.extra.get("name")):
-            return Made(str(kind), contents.blobs.path(entry.digest), entry.extra.get("facts", {}))
+        if kind is None or wanted not in (entry.path, entry.extra.get("name")):
+            continue
+        path = contents.blobs.path(entry.digest)
+        if kind == "table-file":
+            return _table(path)
+        return Made(str(kind), path, entry.extra.get("facts", {}))
     return None
+
+
+def _table(path: Path) -> Table:
+    from rltrack.extras import require
+    from rltrack.media.table import Table
+
+    parquet = require("pyarrow.parquet", extra="analysis")
+    return Table(dataframe=parquet.read_table(path), allow_mixed_types=True)

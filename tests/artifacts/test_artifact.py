@@ -9,6 +9,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import rltrack
@@ -302,6 +303,34 @@ def test_models(
     run.log_artifact(dataset(data))
     with pytest.raises(UsageError, match="no model"):
         run.use_model("data")
+
+
+def test_media_values_go_in_and_come_out(run: rltrack.Run, tmp_path: Path) -> None:
+    """A table as one, with the files of its cells; a picture as its file."""
+    table = rltrack.Table(columns=["id", "picture"])
+    for number in range(3):
+        pixels = np.full((8, 8, 3), number, np.uint8)
+        table.add_data(number, rltrack.Image(pixels))
+    artifact = rltrack.Artifact("media", "dataset")
+    artifact.add(table, "predictions")
+    artifact.add(rltrack.Image(np.zeros((2, 2), np.uint8), caption="dark"), "folder/picture")
+    run.log_artifact(artifact)
+    found = run.use_artifact("media")
+    got = Path(found.download(tmp_path / "got"))
+    back = found.get("predictions")
+    picture = found.get("folder/picture")
+
+    assert isinstance(back, rltrack.Table)
+    assert back.get_column("id") == [0, 1, 2]
+    assert sorted(p.relative_to(got).as_posix() for p in got.rglob("*.png")) == [
+        "folder/picture.png",
+        *(f"predictions_media/{number}.png" for number in range(3)),
+    ]
+    assert picture is not None
+    assert not isinstance(picture, rltrack.Table)
+    assert (picture.type, picture.facts["caption"]) == ("image-file", "dark")
+    assert picture.path.read_bytes() == (got / "folder" / "picture.png").read_bytes()
+    assert found.get("none") is None
 
 
 def test_what_a_draft_does_not_have(run: rltrack.Run) -> None:
