@@ -62,6 +62,23 @@ def test_summary_has_an_update_of_its_own(run: Run) -> None:
     assert found["loss"] == 1 / 20
 
 
+def test_tags_are_appended_and_recorded_by_update(run: Run) -> None:
+    """As in W&B's own examples; they go on being a tuple."""
+    run.tags.append("baseline")
+    run.tags.extend(["a", "baseline"])
+    run.tags.remove("a")
+    assert run.tags == ("baseline",)
+    assert rltrack.Api().run("p/a").tags == ()
+
+    run.update()
+    run.tags += ["late"]  # type: ignore[operator]
+
+    assert rltrack.Api().run("p/a").tags == run.tags == ("baseline", "late")
+    assert type(pickle.loads(pickle.dumps(run.tags))) is tuple
+    with pytest.raises(ValueError, match="not in tuple"):
+        rltrack.Api().run("p/a").tags.remove("nothing")
+
+
 def test_update_without_a_change_writes_nothing(run: Run) -> None:
     """A look is no edit, though NaN is not equal to itself."""
     files = sorted(run.folder.rglob("*.rlj"))
@@ -95,7 +112,7 @@ def test_a_copy_of_a_summary_is_a_plain_dict(run: Run) -> None:
 def test_further_names_of_a_run(run: Run) -> None:
     """Each as W&B has it."""
     assert run.rawconfig == run.config
-    assert run.summary_metrics == dict(run.summary)
+    assert run.summary_metrics == dict(run.summary) == run.summary._json_dict
     assert json.loads(run.json_config)["lr"] == {"value": 0.1}
     assert run.lastHistoryStep == 19
     assert time.time() - run.heartbeat_at < 600

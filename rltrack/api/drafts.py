@@ -8,7 +8,7 @@ before. A dict in which nothing was changed is renewed when the run goes on.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 
@@ -16,6 +16,8 @@ class Drafts:
     """What one object of a run handed out."""
 
     def __init__(self) -> None:
+        self.tags: tuple[str, ...] | None = None
+        """What they were changed to."""
         self._given: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {}
 
     def of(
@@ -61,5 +63,46 @@ class SummaryDraft(dict[str, Any]):
         super().update(*values, **more)
         self._record()
 
+    @property
+    def _json_dict(self) -> dict[str, Any]:
+        """The plain dict: W&B's own examples ask for it by this name."""
+        return dict(self)
+
     def __reduce__(self) -> tuple[Any, ...]:
         return dict, (dict(self),)  # a copy is a dict like others
+
+
+class Tags(tuple[str, ...]):
+    """The tags of a run; ``run.tags.append("baseline")`` is a change that `update` records."""
+
+    _change: Callable[[tuple[str, ...]], None]
+
+    @classmethod
+    def of(cls, tags: Iterable[str], change: Callable[[tuple[str, ...]], None]) -> Tags:
+        """Tags, and who is told of others."""
+        found = cls(tags)
+        found._change = change
+        return found
+
+    def append(self, tag: str) -> None:
+        """Add one."""
+        self.extend([tag])
+
+    def extend(self, tags: Iterable[str]) -> None:
+        """Add several; those that are there stay where they are."""
+        self._change(tuple(dict.fromkeys([*self, *tags])))
+
+    def remove(self, tag: str) -> None:
+        """Take one away.
+
+        Raises:
+            ValueError: it is not there.
+        """
+        at = self.index(tag)
+        self._change((*self[:at], *self[at + 1 :]))
+
+    def __add__(self, tags: Iterable[str]) -> tuple[str, ...]:  # type: ignore[override]
+        return (*self, *tags)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return tuple, (tuple(self),)

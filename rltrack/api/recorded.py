@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from rltrack._values import config_value
-from rltrack.api.drafts import Drafts, SummaryDraft
+from rltrack.api.drafts import Drafts, SummaryDraft, Tags
 from rltrack.folder import State
 from rltrack.store.project import ListedRun, Project
 from rltrack.store.run import RunDigest, RunReader
@@ -95,13 +95,18 @@ class Recorded:
         return self._digest().sweep
 
     @property
-    def tags(self) -> tuple[str, ...]:
-        """Labels of the run."""
-        return self._digest().tags
+    def tags(self) -> Tags:
+        """Labels of the run; what is appended to them, `update` records."""
+        changed = self._drafts.tags
+        return Tags.of(self._digest().tags if changed is None else changed, self._draft_tags)
 
     @tags.setter
     def tags(self, tags: Sequence[str]) -> None:
+        self._drafts.tags = None
         self._edit(facts={"tags": [tags] if isinstance(tags, str) else list(tags)})
+
+    def _draft_tags(self, tags: tuple[str, ...]) -> None:
+        self._drafts.tags = tags
 
     @property
     def notes(self) -> str | None:
@@ -126,14 +131,16 @@ class Recorded:
         return self._drafts.of("config", self._digest().config)
 
     @property
-    def summary(self) -> dict[str, Any]:
+    def summary(self) -> SummaryDraft:
         """The last value of each metric, and what was set by hand.
 
         It may be changed; its own `update`, or that of the run, records that.
         """
-        return self._drafts.of(
+        given = self._drafts.of(
             "summary", self._digest().summary, lambda values: SummaryDraft(values, self.update)
         )
+        assert isinstance(given, SummaryDraft)
+        return given
 
     @property
     def metadata(self) -> dict[str, Any]:
@@ -163,11 +170,13 @@ class Recorded:
         edit(self._listed.folder, **changes)
 
     def update(self) -> None:
-        """Record what was changed in `config` and `summary`.
+        """Record what was changed in `config`, `summary` and `tags`.
 
         Raises:
             StorageError: the run's folder cannot be written.
         """
+        if (tags := self._drafts.tags) is not None:
+            self.tags = tags
         values, removed = self._drafts.take_changes("config")
         if values or removed:
             self.update_config(values, removed)

@@ -122,7 +122,7 @@ class Tiny(PreTrainedModel):
 data = [{"x": torch.randn(4), "labels": torch.randn(1)} for _ in range(16)]
 arguments = TrainingArguments(
     "out", report_to="wandb", run_name="tiny", num_train_epochs=2, per_device_train_batch_size=4,
-    logging_steps=2, use_cpu=True, eval_strategy="epoch", disable_tqdm=True, save_strategy="no",
+    logging_steps=2, use_cpu=True, eval_strategy="epoch", disable_tqdm=True, save_strategy="epoch",
 )
 Trainer(Tiny(Config()), arguments, train_dataset=data, eval_dataset=data).train()
 """
@@ -132,6 +132,7 @@ def test_transformers_wandb_callback(start: Start, monkeypatch: pytest.MonkeyPat
     """With its own variables of the environment, and its step for an axis."""
     monkeypatch.setenv("WANDB_PROJECT", "hugging")
     monkeypatch.setenv("WANDB_WATCH", "gradients")
+    monkeypatch.setenv("WANDB_LOG_MODEL", "checkpoint")
 
     done = start(TRANSFORMERS)
 
@@ -143,6 +144,9 @@ def test_transformers_wandb_callback(start: Start, monkeypatch: pytest.MonkeyPat
     assert {"train/loss", "eval/loss", "train/grad_norm"} <= set(run.metrics())
     steps = run.history(["train/loss", "train/global_step"]).dropna()["train/global_step"]
     assert steps.tolist() == [2, 4, 6, 8]
+    models = {alias: model for model in run.logged_artifacts() for alias in model.aliases}
+    assert {"base_model", "checkpoint_global_step_4", "final_model"} <= set(models)
+    assert models["final_model"] is models["latest"]
 
 
 ACCELERATE = """

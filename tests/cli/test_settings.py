@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -46,6 +48,24 @@ def test_init_without_flags_asks_nobody_where_nobody_is(
 
     assert resolve().project == "code"
     assert resolve().dir == str(here / "rltrack-runs")
+
+
+def test_init_asks_who_sits_at_a_terminal(here: Path) -> None:
+    """Return takes what is proposed."""
+    ours, theirs = os.openpty()
+    os.write(ours, b"walker\n\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "rltrack", "init"],
+        stdin=theirs,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    os.close(ours)
+    os.close(theirs)
+
+    assert "project of runs that name none [code]" in done.stdout
+    assert (resolve().project, resolve().dir) == ("walker", str(here / "rltrack-runs"))
 
 
 def test_init_changes_what_it_is_told_and_keeps_the_rest(
