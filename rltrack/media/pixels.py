@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from rltrack.errors import MediaError
 from rltrack.journal.records import Json
+from rltrack.media.buffers import copy_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -50,7 +51,7 @@ def copied(data: Any) -> npt.NDArray[Any]:
     array = as_array(data)
     # One that came from a GPU or a list is a copy already.
     if isinstance(data, np.ndarray) or hasattr(data, "__array__") or hasattr(data, "detach"):
-        array = array.copy(order="K")
+        array = copy_of(array)
     return array
 
 

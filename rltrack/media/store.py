@@ -20,6 +20,7 @@ faster than the row.
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import os
 import re
@@ -317,12 +318,17 @@ def _count(jobs: list[_Job]) -> str:
 
 def _file_name(key: str, step: int, extension: str) -> str:
     """``eval/video`` as ``eval/video_20480_<random>.mp4``, which stays inside its folder."""
+    # 64 random bits: many values may be logged under one key and step, by many processes.
+    return f"{_safe(key)}_{step}_{secrets.token_hex(8)}.{_UNSAFE.sub('_', extension)}"
+
+
+@functools.lru_cache(256)
+def _safe(key: str) -> str:
+    """A key as a path that leads into no other folder."""
     *folders, leaf = [_UNSAFE.sub("_", part)[:_MAX_PART] for part in key.split("/")]
     # A leading dot would hide the file, or climb out of the folder.
     safe = ["_" + part.lstrip(".") if part[:1] in ("", ".") else part for part in folders]
-    # 64 random bits: many values may be logged under one key and step, by many processes.
-    name = f"{leaf.lstrip('.') or '_'}_{step}_{secrets.token_hex(8)}.{_UNSAFE.sub('_', extension)}"
-    return "/".join([*safe[:_MAX_FOLDERS], name])
+    return "/".join([*safe[:_MAX_FOLDERS], leaf.lstrip(".") or "_"])
 
 
 def _sha256(path: Path) -> str:
