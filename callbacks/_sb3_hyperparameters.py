@@ -19,7 +19,6 @@ import torch
 from gymnasium.spaces import Space
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.noise import ActionNoise, VectorizedActionNoise
-from stable_baselines3.common.utils import ConstantSchedule, FloatSchedule
 
 from rltrack.callbacks._sb3_env import EnvFacts, chosen, layers
 from rltrack.journal.records import Json
@@ -133,10 +132,13 @@ def constructor_arguments(algorithm: type) -> Iterator[str]:
 
 def _schedule(value: Any) -> Json:
     """A constant as its number, any other schedule as its kind, its fields and five values."""
-    if isinstance(value, FloatSchedule):
+    # By their names: SB3 before 2.7 had functions in their place.
+    if type(value).__name__ == "FloatSchedule":
         value = value.value_schedule
-    if isinstance(value, ConstantSchedule):
+    if type(value).__name__ == "ConstantSchedule":
         return float(value.val)
+    if getattr(value, "__qualname__", None) == "constant_fn.<locals>.func":
+        return float(value(1.0))
     if not callable(value) or isinstance(value, type):
         return _typed(value)
     name = getattr(value, "__qualname__", None)

@@ -50,6 +50,11 @@ class Wishes:
                 f"eval_episodes={self.eval_episodes}): a frequency is 0 or more timesteps, and "
                 "episodes are 1 or more"
             )
+        if not (self.resume is None or isinstance(self.resume, str)):
+            raise UsageError(
+                f'SB3Callback(resume={self.resume!r}): "auto", or the name of an artifact, as '
+                "checkpoint-<run id>:best"
+            )
         if self.eval_env is not None and not self.eval_freq:
             raise UsageError("SB3Callback(eval_env=…) is evaluated in every eval_freq=… timesteps")
         if self.best_on is not None and self.best_on.partition(":")[2] not in ("", "min", "max"):

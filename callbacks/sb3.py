@@ -278,6 +278,9 @@ class SB3Callback(BaseCallback):
     def _keep(self, run: rltrack.Run) -> None:
         """Go on from a checkpoint, if there is one. Here the user's mistakes raise: see `Wishes`."""
         number, wishes = next_learn(run), self._wishes
+        if self._keeper is not None:  # of a training that an exception ended
+            self._keeper.close()
+            self._keeper = None
         if self._writer is None or self._facts is None:
             return  # of which the user has been warned
         if not (wishes.checkpoint_freq or wishes.eval_freq or wishes.resume):

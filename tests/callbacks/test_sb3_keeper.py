@@ -617,6 +617,7 @@ def test_a_progress_bar_begins_where_the_training_goes_on(
         {"eval_freq": -1},
         {"eval_freq": 10, "eval_episodes": 0},
         {"best_on": "loss:smallest"},
+        {"resume": True},
     ],
 )
 def test_choices_that_are_none_are_refused(choices: dict[str, Any]) -> None:
