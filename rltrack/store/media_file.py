@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from PIL.Image import Image as Picture
 
+    from rltrack.store.tables import LoggedTable
+
 
 class MediaFile(dict[str, Any]):
     """One file that was logged. As a dict it is what the row says of it, as in W&B.
@@ -134,6 +136,20 @@ class MediaFile(dict[str, Any]):
             return json.loads(self.text())
         except ValueError as fault:
             raise MediaError(f"{self['path']} is no JSON: {fault}") from fault
+
+    def table(self) -> LoggedTable:
+        """A table, or that of a chart: to be read, and asked in SQL.
+
+        Of an INCREMENTAL one these are the rows that were new; `Run.table` has all of them.
+
+        Raises:
+            NotFoundError: the file is not there.
+            QueryError: it is no table.
+        """
+        from rltrack.engine.files import FileRows, table_file
+        from rltrack.store.tables import LoggedTable
+
+        return LoggedTable(FileRows([table_file(self.path)]), str(self["path"]))
 
     def open(self) -> BinaryIO:
         """The file, opened for reading bytes."""

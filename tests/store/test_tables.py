@@ -72,6 +72,14 @@ def test_a_table_is_read_as_it_was_logged(api: rltrack.Api) -> None:
     assert answer.to_dict("records") == [{"n": 3, "mean": 1.5}]
 
 
+def test_a_row_of_history_opens_its_table(api: rltrack.Api) -> None:
+    """When it is asked for."""
+    (*_, row) = api.run("p/one").history([KEY], pandas=False)
+
+    assert row[KEY]["nrows"] == 5
+    assert row[KEY].table().rows[1] == [1, 10, 0.5]
+
+
 def test_what_is_not_there_is_told_with_what_is(api: rltrack.Api) -> None:
     """A key, a step, a column, a project's key."""
     run = api.run("p/one")
