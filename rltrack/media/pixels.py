@@ -50,6 +50,8 @@ def copied(data: Any) -> npt.NDArray[Any]:
 
     array = as_array(data)
     # One that came from a GPU or a list is a copy already.
+    if getattr(data, "is_cuda", False):
+        return array
     if isinstance(data, np.ndarray) or hasattr(data, "__array__") or hasattr(data, "detach"):
         array = copy_of(array)
     return array
