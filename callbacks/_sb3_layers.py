@@ -110,7 +110,7 @@ def copied(env: VecEnv, references: References) -> EnvState:
     base = layers(env)[-1]
     remote = None if isinstance(base, DummyVecEnv) else base
     if remote is not None:
-        state.opaque.append(f"the envs of {type(remote).__name__}, in other processes")
+        state.opaque.append(f"what lives in the other processes of {type(remote).__name__}")
     for layer in all_layers(env):
         native = _native_state(layer)
         state.native.append(native)

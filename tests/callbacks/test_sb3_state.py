@@ -225,7 +225,11 @@ def remote_ppo() -> PPO:
 
 
 @pytest.mark.parametrize(
-    ("make", "why"), [(opaque_ppo, "Opaque.world"), (remote_ppo, "in other processes")]
+    ("make", "why"),
+    [
+        (opaque_ppo, "Opaque.world"),
+        (remote_ppo, "in the other processes of SubprocVecEnv cannot be copied"),
+    ],
 )
 def test_an_env_that_cannot_be_copied_begins_a_new_episode_and_it_is_told(
     make: Make, why: str, tmp_path: Path
