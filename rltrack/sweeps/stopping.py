@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import bisect
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from rltrack.folder import run_folder
-from rltrack.store.run import RunReader
 from rltrack.sweeps.ledger import Ledger, Trial
 from rltrack.sweeps.schema import EarlyTerminate, Metric, SweepConfig
+
+if TYPE_CHECKING:
+    from rltrack.store.run import RunReader
 
 
 class History:
@@ -186,5 +188,7 @@ def judge_of(
     metric = config.metric
     if rule is None or terms is None or metric is None:
         return None
+    from rltrack.store.run import RunReader  # a sweep that stops nothing needs no NumPy
+
     reader = RunReader(run_folder(ledger.folder.root, project, trial.run_id))
     return Judge(rule, History(reader, metric.name, terms.step_metric))

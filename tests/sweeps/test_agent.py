@@ -16,6 +16,7 @@ import pytest
 
 import rltrack
 from rltrack.errors import NotFoundError, SweepError, UsageError
+from rltrack.sweeps import latest_checkpoint
 from rltrack.sweeps.ledger import Ledger
 
 Make = Callable[..., str]
@@ -291,6 +292,72 @@ def test_what_is_wrong_is_told_at_the_call(make: Make, root: Path) -> None:
         rltrack.agent(sweep_id, "train")  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="method: 'gird'"):
         rltrack.sweep({"method": "gird", "parameters": {"a": {"value": 1}}})
+
+
+def test_a_trial_that_was_given_back_goes_on_from_its_last_checkpoint(
+    make: Make, tmp_path: Path
+) -> None:
+    told: list[str | None] = []
+
+    def function() -> None:
+        with rltrack.init() as run:
+            checkpoint = latest_checkpoint(run)
+            told.append(checkpoint and Path(checkpoint.file(tmp_path / "got")).read_text())
+            for text in ("first", "second"):
+                (tmp_path / "weights").write_text(f"{text} of {run.id}")
+                run.log_artifact(tmp_path / "weights", name="weights", type="model")
+            if checkpoint is None:
+                raise KeyboardInterrupt
+            run.log({"loss": 1})
+
+    sweep_id = make(run_cap=1)
+    with pytest.raises(KeyboardInterrupt):
+        rltrack.agent(sweep_id, function)
+    rltrack.agent(sweep_id, function)
+
+    (run,) = rltrack.Api().runs("p")
+    assert told == [None, f"second of {run.id}"]
+
+
+def test_what_records_nothing_is_searched_all_the_same(
+    make: Make, ledger_of: LedgerOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a test of the user's own program."""
+    monkeypatch.setenv("RLTRACK_MODE", "disabled")
+    sweep_id = make(early_terminate={"type": "hyperband", "min_iter": 1})
+
+    assert rltrack.agent(sweep_id, train) == 4
+    assert [trial.values for trial in ledger_of(sweep_id).ordered()] == [[0.0], [1.0], [2.0], [3.0]]
+
+
+WITHOUT_EXTRAS = """
+import sys
+for name in ("numpy", "optuna", "yaml", "sklearn", "pandas", "pyarrow"):
+    sys.modules[name] = None  # as if it were not installed
+import rltrack
+
+def train():
+    with rltrack.init() as run:
+        run.log({"loss": run.config.a})
+
+for method in ("grid", "random"):
+    parameters = {"a": {"values": [1, 2]}}
+    given = {"method": method, "metric": {"name": "loss"}, "run_cap": 2, "parameters": parameters}
+    assert rltrack.agent(rltrack.sweep(given, project="p"), train) == 2
+try:
+    rltrack.agent(rltrack.sweep({**given, "method": "bayes"}, project="p"), train)
+except rltrack.Error as missing:
+    print(missing)
+"""
+
+
+def test_grid_and_random_need_no_extra(root: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_EXTRAS], capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert "pip install 'rltrack[sweeps]'" in done.stdout
 
 
 AGENT = """
