@@ -1,6 +1,6 @@
 """Search PPO's parameters with several seeds a trial, and stop the trials that fall behind.
 
-    python examples/sweep_sb3_ppo.py                about 2 minutes on one core
+    python examples/sweep_sb3_ppo.py                about a minute on one core
 
 One seed says little in reinforcement learning. So each trial trains one model a seed, in turns of a
 few thousand timesteps, and logs the interquartile mean of their evaluations after each turn: that is
@@ -20,6 +20,7 @@ from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.evaluation import evaluate_policy
 
 import rltrack
+from rltrack.stats import interquartile_mean
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--trials", type=int, default=8)
@@ -30,13 +31,6 @@ parser.add_argument(
 )
 options = parser.parse_args()
 torch.set_num_threads(1)  # a policy this small is slower on two
-
-
-def interquartile_mean(scores: list[float]) -> float:
-    """The mean of the middle half: as robust as the median, and steadier with few seeds."""
-    ordered = np.sort(scores)
-    cut = len(ordered) // 4
-    return float(ordered[cut : len(ordered) - cut].mean())
 
 
 def train() -> None:
@@ -65,7 +59,7 @@ def train() -> None:
                 returns.append(float(np.mean(found)))
             run.log(
                 {
-                    "eval/return_iqm": interquartile_mean(returns),
+                    "eval/return_iqm": interquartile_mean(np.array(returns)),
                     "eval/return_worst_seed": min(returns),
                     "global_step": models[0].num_timesteps,
                 }

@@ -43,18 +43,18 @@ BOUND_MS = 20.0
 class Nothing:
     """Runs a trial in no time."""
 
-    def __init__(self, stamps: list[float]) -> None:
-        self._stamps = stamps
-
     def run(self, trial: Any, resume: bool, watch: Any) -> Outcome:
-        self._stamps.append(time.perf_counter())
         return Outcome("finished", {"loss": float(trial.number)})
 
 
-def train(stamps: list[float]) -> None:
-    stamps.append(time.perf_counter())
+def train() -> None:
     with rltrack.init(project="p") as run:
         run.log({"loss": 1.0})
+
+
+def runs_alone() -> None:
+    for _ in range(ROUND):
+        train()
 
 
 def quiet(root: str) -> None:
@@ -67,24 +67,39 @@ def quiet(root: str) -> None:
     }
 
 
-def agent_of_nothing(root: str, sweep_id: str, count: int, stamps: list[float]) -> None:
-    Agent(find_folder(Path(root), sweep_id), Nothing(stamps), count, quiet=True).run()
+#: Milliseconds of a trial: of the wall's clock, and of this process's own.
+Cost = tuple[float, float]
+ROUND = 10
 
 
-def agent_of_runs(root: str, sweep_id: str, count: int, stamps: list[float]) -> None:
-    rltrack.agent(sweep_id, partial(train, stamps), count=count)
+def measured(work: Callable[[], object]) -> Cost:
+    """What one of `ROUND` trials costs."""
+    began, used = time.perf_counter(), time.process_time()
+    work()
+    each = 1e3 / ROUND
+    return (time.perf_counter() - began) * each, (time.process_time() - used) * each
 
 
-def runs_alone(root: str, sweep_id: str, count: int, stamps: list[float]) -> None:
-    for _ in range(count):
-        train(stamps)
+def worker(gate: Any, told: Any, root: str, sweep_id: str, rounds: int) -> None:
+    """One agent of several. It takes turns, so that what else the machine does hits all alike."""
+    quiet(root)
+    folder = find_folder(Path(root), sweep_id)
+    works: dict[str, Callable[[], object]] = {
+        "nothing": lambda: Agent(folder, Nothing(), ROUND, quiet=True).run(),
+        "alone": runs_alone,
+        "swept": lambda: rltrack.agent(sweep_id, train, count=ROUND),
+    }
+    for work in works.values():  # modules are loaded
+        work()
+    gate.wait()
+    found: dict[str, list[Cost]] = {name: [] for name in works}
+    for _ in range(rounds):
+        for name, work in works.items():
+            found[name].append(measured(work))
+    told.put(found)
 
 
-Work = Callable[[str, str, int, list[float]], None]
-
-
-def timed(work: Work, agents: int, trials: int) -> float:
-    """Milliseconds from one trial of a process to its next, in the mean of all that run at once."""
+def overhead(agents: int, trials: int) -> None:
     with tempfile.TemporaryDirectory() as root:
         quiet(root)
         sweep_id = rltrack.sweep(
@@ -92,39 +107,34 @@ def timed(work: Work, agents: int, trials: int) -> float:
         )
         context = multiprocessing.get_context("spawn")
         gate, told = context.Barrier(agents), context.SimpleQueue()
-        each = trials // agents + 2
+        rounds = max(1, trials // agents // ROUND)
         processes = [
-            context.Process(target=_behind, args=(gate, told, work, root, sweep_id, each))
+            context.Process(target=worker, args=(gate, told, root, sweep_id, rounds))
             for _ in range(agents)
         ]
         for process in processes:
             process.start()
-        found: list[float] = [told.get() for _ in processes]
+        found: list[dict[str, list[Cost]]] = [told.get() for _ in processes]
         for process in processes:
             process.join()
-        return statistics.mean(found)
-
-
-def _behind(gate: Any, told: Any, work: Work, root: str, sweep_id: str, count: int) -> None:
-    quiet(root)
-    stamps: list[float] = []
-    gate.wait()
-    work(root, sweep_id, count, stamps)
-    first, *_, last = stamps[1:]  # the first of all loads modules
-    told.put((last - first) / (len(stamps) - 2) * 1e3)
-
-
-def overhead(agents: int, trials: int) -> None:
-    nothing = timed(agent_of_nothing, agents, trials)
-    alone = timed(runs_alone, agents, trials)
-    swept = timed(agent_of_runs, agents, trials)
-    cores = os.cpu_count()
-    print(f"\n{agents} agents on {cores} cores, {trials} trials: ms that an agent takes for one\n")
-    print("| | ms | bound |\n| --- | --- | --- |")
-    print(f"| claim, choose and end, no run | {nothing:.2f} | {BOUND_MS:.0f} |")
-    print(f"| a run without a sweep | {alone:.2f} | |")
-    print(f"| a trial with its run | {swept:.2f} | |")
-    print(f"| so a trial adds | {swept - alone:.2f} | {BOUND_MS:.0f} |")
+    wall, own = (
+        {
+            name: statistics.median(cost[clock] for one in found for cost in one[name])
+            for name in found[0]
+        }
+        for clock in (0, 1)
+    )
+    cores, load = os.cpu_count(), os.getloadavg()[0]
+    print(f"\n{agents} agents at once on {cores} cores (load {load:.0f}): ms a trial, medians\n")
+    print("| | wall | of it CPU | bound of wall |\n| --- | --- | --- | --- |")
+    for name, text in (
+        ("nothing", "claim, choose and end, no run"),
+        ("alone", "a run without a sweep"),
+        ("swept", "a trial with its run"),
+    ):
+        print(f"| {text} | {wall[name]:.2f} | {own[name]:.2f} | |")
+    added = [clock["swept"] - clock["alone"] for clock in (wall, own)]
+    print(f"| so a trial adds | {added[0]:.2f} | {added[1]:.2f} | {BOUND_MS:.0f} |", flush=True)
 
 
 # -- ask and tell --------------------------------------------------------------------------------
