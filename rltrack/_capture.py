@@ -3,6 +3,7 @@
     provenance     where it comes from       capture/provenance.py
     system         what the machine does     capture/system.py
     console        what it prints            capture/console.py
+    loggers        what they are told        capture/loggers.py
     code           of `Settings.code_dir`    _code.py
 
 A part that cannot start is told once, and the run goes on without it.
@@ -38,7 +39,7 @@ def start(run: Run, settings: Settings, folder: Path) -> Callable[[], None]:
         What the end of the run must call, when everything else of it has ended.
     """
     stops: list[Callable[[], None]] = []
-    for begin in (_console, _provenance, _code, _system):
+    for begin in (_console, _loggers, _provenance, _code, _system):
         try:
             if stop := begin(run, settings, folder):
                 stops.append(stop)
@@ -95,6 +96,14 @@ def write_logs(run: Run, text: str) -> None:
         console = _open_console(run, "told")
         run.on_finish(console.stop)
     console.write(text if text.endswith("\n") else f"{text}\n")
+
+
+def _loggers(run: Run, settings: Settings, folder: Path) -> Callable[[], None] | None:
+    if run.run_folder is None or not settings.capture_loggers:
+        return None
+    from rltrack.capture.loggers import capture_loggers
+
+    return capture_loggers(settings.capture_loggers, run.write_logs)
 
 
 def _provenance(run: Run, settings: Settings, folder: Path) -> Callable[[], None] | None:

@@ -54,7 +54,6 @@ _WANDBS_ONLY: Final = frozenset(
         "app_url_override",
         "azure_account_url_to_access_key",
         "base_url",
-        "capture_loggers",
         "console_chunk_max_bytes",
         "console_chunk_max_seconds",
         "console_multipart",
@@ -230,6 +229,11 @@ class Settings:
         "keep what the program prints: `wrap` what Python prints, `redirect` what sub-processes and "
         "C libraries print, too, `off` nothing; `auto`, the default, wraps",
         wandb="WANDB_CONSOLE",
+    )
+    capture_loggers: tuple[str, ...] | None = _setting(
+        None,
+        "loggers of Python whose records are kept among what the program prints, as `NAME=LEVEL`, or "
+        "a dictionary; `root=INFO` is all",
     )
     disable_stats: bool | None = _setting(
         None, "take no samples of the machine (default false)", wandb="WANDB_X_DISABLE_STATS"
@@ -540,6 +544,8 @@ def _checked(name: str, kind: str, value: Any) -> Any:
 
 def _texts(name: str, value: object) -> tuple[str, ...]:
     """Paths, addresses or numbers as a tuple of texts; one alone is a tuple of one."""
+    if name == "capture_loggers" and isinstance(value, Mapping):
+        value = tuple(f"{logger}={level}" for logger, level in value.items())
     values = value if isinstance(value, (list, tuple)) else (value,)
     if name.endswith("_ids"):
         values = [str(one) if type(one) is int else one for one in values]
