@@ -82,7 +82,7 @@ class RowWriter:
                 if name == TIME_KEY:
                     time_ns = nanoseconds(value)
                 else:
-                    values[name] = self._stored(journal, name, step, value)
+                    values[name] = self.stored(journal, name, step, value)
             except (Unstorable, RecursionError) as why:
                 refused.append(f"{name!r}: {why}")
         now = time_ns or self._clock()
@@ -120,7 +120,12 @@ class RowWriter:
         if self._device is not None and not self._device.flush(timeout_s):
             self._warn("device", f"rows from the GPU have not arrived within {timeout_s:g} s")
 
-    def _stored(self, journal: Journal, name: str, step: int, value: Any) -> Json:
+    def stored(self, journal: Journal, name: str, step: int, value: Any) -> Json:
+        """A value as the journal has it; of media the reference to a file that is written now.
+
+        Raises:
+            Unstorable: it has no form.
+        """
         if isinstance(value, Media):
             return self._store_media(journal, name, step, value)
         try:
@@ -132,8 +137,8 @@ class RowWriter:
         if isinstance(value, (list, tuple)) and value and _is_media(value[0]):
             # A list of other things than media alone is no group: each is stored by itself.
             if not all(map(_is_media, value)):
-                return [self._stored(journal, name, step, item) for item in value]
-            return group([self._stored(journal, name, step, item) for item in value])
+                return [self.stored(journal, name, step, item) for item in value]
+            return group([self.stored(journal, name, step, item) for item in value])
         return plain(value)
 
     def _store_media(self, journal: Journal, name: str, step: int, media: Media) -> Json:

@@ -88,7 +88,7 @@ class Run(Keeping):
         if folder is not None and owner:
             folder.write_facts(facts)
         self._journal = open_journal(self)
-        self._summary = Summary(self._summed_up, self._record_summary)
+        self._summary = Summary(self._summed_up, self._record_summary, self._stored)
         if past is not None:
             self._restore(past)
         self._start_pulse()
@@ -440,6 +440,9 @@ class Run(Keeping):
     def _record_config(self, changed: Mapping[str, Json], removed: list[str]) -> None:
         self._refuse_if_finished("config")
         self._journal.write(ConfigChanged(self._clock(), changed, removed))
+
+    def _stored(self, key: str, value: object) -> Json:
+        return self._rows.stored(self._journal, key, self._step, value)
 
     def _record_summary(self, changed: Mapping[str, Json], removed: list[str]) -> None:
         self._refuse_if_finished("summary")

@@ -22,10 +22,12 @@ class Summary(MutableMapping[str, Any]):
     Args:
         latest: the last logged value of each metric.
         record: told every change by hand: what was set, and what was removed.
+        stored: what a value is in the journal; of media the reference to a file.
     """
 
     _latest: Callable[[], dict[str, Json]]
     _record: Callable[[Mapping[str, Json], list[str]], None]
+    _stored: Callable[[str, Any], Json]
     _pinned: dict[str, Json]
     _removed: dict[str, Json]
 
@@ -33,9 +35,11 @@ class Summary(MutableMapping[str, Any]):
         self,
         latest: Callable[[], dict[str, Json]],
         record: Callable[[Mapping[str, Json], list[str]], None],
+        stored: Callable[[str, Any], Json] = lambda key, value: plain(value),
     ) -> None:
         object.__setattr__(self, "_latest", latest)
         object.__setattr__(self, "_record", record)
+        object.__setattr__(self, "_stored", stored)
         object.__setattr__(self, "_pinned", {})
         object.__setattr__(self, "_removed", {})
 
@@ -103,7 +107,7 @@ class Summary(MutableMapping[str, Any]):
             TypeError: a value has no form in a summary; none is set then.
         """
         given = flatten(dict(values, **named))
-        plains = {key: plain(value) for key, value in given.items()}
+        plains = {key: self._stored(key, value) for key, value in given.items()}
         if plains:
             self._record(plains, [])  # first: it raises when the run has ended
             self._pinned.update(plains)

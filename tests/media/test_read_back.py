@@ -91,6 +91,19 @@ def test_a_list_comes_back_as_one_with_w_and_b_s_names(tmp_path: Path) -> None:
     assert np.array_equal(group[2].numpy(), photo(4, 5))
 
 
+def test_the_summary_may_hold_media(tmp_path: Path) -> None:
+    """The best film of a training is what it amounts to."""
+    with rltrack.init(project="p", dir=tmp_path, settings={"silent": True}) as run:
+        run.summary["best"] = rltrack.Image(photo(4, 5), caption="best")
+        with pytest.raises(TypeError):
+            run.summary["odd"] = object()
+    assert run.folder is not None
+
+    best = rltrack.Api(tmp_path).run(run.path).summary["best"]
+    assert (best["_type"], best["caption"]) == ("image-file", "best")
+    assert (run.folder / "media" / best["path"]).is_file()
+
+
 def test_files_are_copied_on_request(tmp_path: Path) -> None:
     run = log(tmp_path, image=rltrack.Image(photo(4, 5)))
     image = first_row(tmp_path, run)["image"]
