@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,23 +28,55 @@ class Made:
     """Caption, size and the like."""
 
 
+class _Into:
+    """Stands for the artifact, where a value asks for the run in which it is logged."""
+
+
 def add_media(contents: Contents, media: Media, name: str, *, overwrite: bool) -> Entry:
-    """Write a value into an artifact, and those that it holds beside it."""
+    """Write a value into an artifact, and those that it holds beside it.
+
+    Args:
+        contents: of the artifact.
+        media: the value.
+        name: its path there; the ending of its file is added.
+        overwrite: it takes the place of another of this name.
+
+    Raises:
+        MediaError: it cannot be written.
+    """
+    from rltrack.media.base import Logging
+
     top = checked_path(name)
-    count = 0
+    parts: list[Entry] = []
 
     def put(part: Media) -> dict[str, Json]:
-        nonlocal count
-        count += 1
-        entry = add_media(contents, part, f"{top}_media/{count - 1}", overwrite=overwrite)
-        return {"_type": part.type_name, "path": entry.path, **part.facts()}
+        inside = f"{top}_media/{len(parts)}"
+        parts.append(_write(contents, part, inside, put, overwrite=overwrite))
+        return {"_type": part.type_name, "path": parts[-1].path, **part.facts()}
 
+    def put_whole(whole: Media) -> dict[str, Json]:
+        parts.append(_write(contents, whole, top, put, overwrite=overwrite))
+        return {}
+
+    # Through the value itself: a table that may change later hands over a copy of what it is now.
+    media.logged(Logging(_Into(), top, 0, put_whole, lambda kind, told: None))
+    return parts[-1]
+
+
+def _write(
+    contents: Contents,
+    media: Media,
+    name: str,
+    put: Callable[[Media], dict[str, Json]],
+    *,
+    overwrite: bool,
+) -> Entry:
     media.place(put)
     with contents.blobs.new_part() as (part, keep):
         facts = {**media.facts(), **media.encode(part)}
         digest, size = keep()
-    path = top if top.endswith(f".{media.extension}") else f"{top}.{media.extension}"
-    entry = Entry(path, digest, size, {"type": media.type_name, "name": top, "facts": facts})
+    path = name if name.endswith(f".{media.extension}") else f"{name}.{media.extension}"
+    entry = Entry(path, digest, size, {"type": media.type_name, "name": name, "facts": facts})
     return contents.put(entry, overwrite=overwrite)
 
 
