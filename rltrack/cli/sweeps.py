@@ -190,14 +190,14 @@ def _facts(folder: SweepFolder, ledger: Ledger) -> dict[str, Any]:
         "best": None,
     }
     metric = config.metric
-    done = [trial for trial in ledger.ordered() if trial.values]
+    done = [trial for trial in ledger.ordered() if trial.result]
     if metric is not None and done:
         pick = min if metric.goal == "minimize" else max
-        best = pick(done, key=lambda trial: (trial.values or [0])[0])
+        best = pick(done, key=lambda trial: (trial.result or [0])[0])
         found["best"] = {
             "trial": best.number,
             "run": best.run_id,
-            metric.name: best.values[0] if best.values else None,
+            metric.name: best.result[0] if best.result else None,
             "parameters": best.parameters,
         }
     return found

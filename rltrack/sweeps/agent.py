@@ -203,7 +203,8 @@ class Agent:
             say(f"warning: trial {trial.number} has no value: {why}")
         self.ledger.end(trial, outcome.state, values, outcome.reason or why)
         self._search.ended(self.ledger.trials[trial.number], self.ledger)
-        self._look_at_target(values)
+        if outcome.state != "failed":
+            self._look_at_target(values)
 
     def _values(self, outcome: Outcome) -> tuple[list[float] | None, str | None]:
         values = []

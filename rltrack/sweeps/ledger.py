@@ -78,6 +78,11 @@ class Trial:
     losses: int = 0
     extra: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def result(self) -> list[float] | None:
+        """Its values, if they count: the last words of a trial that failed do not."""
+        return self.values if self.state in ("finished", "stopped") else None
+
 
 @dataclass(slots=True)
 class _Log:

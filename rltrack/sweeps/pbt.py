@@ -97,10 +97,10 @@ class PopulationSearch:
             found = [
                 one
                 for number in range(first, first + self._population)
-                if (one := ledger.trials.get(number)) is not None and one.values is not None
+                if (one := ledger.trials.get(number)) is not None and one.result is not None
             ]
         sign = 1 if metric.goal == "minimize" else -1
-        return sorted(found, key=lambda one: (sign * (one.values or [0])[0], one.number))
+        return sorted(found, key=lambda one: (sign * (one.result or [0])[0], one.number))
 
     def _flat(self, trial: Trial) -> dict[str, Any]:
         return self._space.flat(trial.parameters)

@@ -109,11 +109,11 @@ class Sweep:
     def best_trial(self) -> Trial | None:
         """The trial with the best value of the first metric; None if none has one."""
         metric = self._config.metric
-        done = [trial for trial in self.trials if trial.values]
+        done = [trial for trial in self.trials if trial.result]
         if metric is None or not done:
             return None
         sign = 1 if metric.goal == "minimize" else -1
-        return min(done, key=lambda trial: sign * (trial.values or [0.0])[0])
+        return min(done, key=lambda trial: sign * (trial.result or [0.0])[0])
 
     def best_run(self, order: str | Sequence[str] | None = None) -> Run | None:
         """The best run; None if none has a value.
@@ -148,9 +148,9 @@ class Sweep:
         if metric is not None and metric not in names:
             return self._api.importances(self.runs, metric, list(config.space.varied()), method)
         points = [
-            (config.space.flat(trial.parameters), trial.values[at])
+            (config.space.flat(trial.parameters), trial.result[at])
             for trial in self.trials
-            if trial.values
+            if trial.result
         ]
         goal = config.metrics[at].goal if config.metrics else "minimize"
         varied = [name for name in config.space.varied() if any(name in one for one, _ in points)]

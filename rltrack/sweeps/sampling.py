@@ -149,8 +149,8 @@ class OptunaSearch:
         known = list(ledger.ordered())
         newest = known[-_NEWEST_KEPT:]
         sign = 1 if self._metrics[0].goal == "minimize" else -1
-        rest = [one for one in known[:-_NEWEST_KEPT] if one.values]
-        rest.sort(key=lambda one: sign * (one.values or [0.0])[0])
+        rest = [one for one in known[:-_NEWEST_KEPT] if one.result]
+        rest.sort(key=lambda one: sign * (one.result or [0.0])[0])
         return sorted(rest[:_BEST_KEPT], key=lambda one: one.number) + newest
 
     def _tell(self, trial: Trial, ledger: Ledger) -> None:
@@ -193,15 +193,19 @@ class OptunaSearch:
 
     def _worth(self, trial: Trial, ledger: Ledger) -> list[float] | None:
         """What the sampler is told of a trial that ended; None if nothing."""
-        if trial.values is not None and all(map(math.isfinite, trial.values)):
-            return trial.values
+        if trial.result is not None and all(map(math.isfinite, trial.result)):
+            return trial.result
+        if trial.state == "stopped":  # somebody cancelled it, which says nothing of the parameters
+            return None
         imputed = [impute(metric, at, trial, ledger) for at, metric in enumerate(self._metrics)]
         found = [value for value in imputed if value is not None]
         return found if len(found) == len(self._metrics) else None
 
 
 def impute(metric: Metric, at: int, trial: Trial, ledger: Ledger) -> float | None:
-    """What a trial without a value counts as: what `impute` says, else nothing.
+    """What a trial that failed, or came to no number, counts as; None without any to go by.
+
+    As with W&B it is the worst of the others, unless the sweep says `impute`.
 
     Args:
         metric: whose value is missing.
@@ -209,15 +213,18 @@ def impute(metric: Metric, at: int, trial: Trial, ledger: Ledger) -> float | Non
         trial: that has none.
         ledger: where the others are.
     """
-    if metric.impute is None:
-        return None
     if metric.impute == "latest":
-        return trial.curve[max(trial.curve)] if trial.curve else None
-    known = [one.values[at] for one in ledger.ordered() if one.values is not None]
+        last = trial.values[at] if trial.values is not None else math.nan
+        return last if math.isfinite(last) else None
+    known = [
+        one.result[at]
+        for one in ledger.ordered()
+        if one.result is not None and math.isfinite(one.result[at])
+    ]
     if not known:
         return None
-    lowest_is_best = metric.goal == "minimize"
-    return min(known) if (metric.impute == "best") == lowest_is_best else max(known)
+    lowest = (metric.impute == "best") == (metric.goal == "minimize")
+    return min(known) if lowest else max(known)
 
 
 def _for_optuna(distribution: Distribution) -> BaseDistribution:

@@ -40,15 +40,13 @@ class Metric:
         name: of the metric in the runs' summary.
         goal: which way is better.
         target: the sweep ends once a run is as good.
-        impute: what a method takes for the value of a trial that failed.
-        impute_while_running: and for that of a trial that goes on; None takes nothing.
+        impute: what a search takes for the value of a trial that failed; by default the worst.
     """
 
     name: str
     goal: Goal = "minimize"
     target: float | None = None
     impute: Impute | None = None
-    impute_while_running: Impute | None = None
 
     def is_better(self, one: float, other: float) -> bool:
         """Whether a value is nearer to the goal than another."""
@@ -215,15 +213,19 @@ def _metric(given: object, where: str, mistakes: Mistakes) -> Metric | None:
     goal = content.get("goal", "minimize")
     mistakes.one_of(goal, f"{where}.goal", ("minimize", "maximize"))
     target = mistakes.number(content, where, "target") if "target" in content else None
-    imputes = {}
-    for key in ("impute", "impute_while_running"):
-        value = content.get(key)
-        if value not in (None, False, "false"):
-            mistakes.one_of(value, f"{where}.{key}", _IMPUTES)
-            imputes[key] = value
+    impute = content.get("impute")
+    if impute is not None:
+        mistakes.one_of(impute, f"{where}.impute", _IMPUTES)
+    running = content.get("impute_while_running")
+    if running not in (None, False, "false"):
+        mistakes.one_of(running, f"{where}.impute_while_running", _IMPUTES)
+        mistakes.hint(
+            f"{where}.impute_while_running",
+            "has no meaning here: samplers reckon with trials that run in their own way",
+        )
     if len(mistakes.found) > before or name is None:
         return None
-    return Metric(name=name, goal=goal, target=target, **imputes)
+    return Metric(name=name, goal=goal, target=target, impute=impute)
 
 
 # -- stopping -----------------------------------------------------------------------------------

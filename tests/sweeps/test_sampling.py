@@ -182,16 +182,21 @@ def test_several_goals_have_a_front(plain_ledger: PlainLedger) -> None:
     assert all(trial.values is not None and len(trial.values) == 2 for trial in trials)
 
 
-def test_a_failed_trial_counts_as_impute_says(plain_ledger: PlainLedger) -> None:
-    folder, ledger = plain_ledger(method="bayes", metric={"name": "loss", "impute": "worst"})
+@pytest.mark.parametrize(
+    ("impute", "meant"), [("worst", 3.0), (None, 3.0), ("best", 1.0), ("latest", 2.5)]
+)
+def test_a_failed_trial_counts_as_impute_says(
+    plain_ledger: PlainLedger, impute: str | None, meant: float
+) -> None:
+    folder, ledger = plain_ledger(method="bayes", metric={"name": "loss", "impute": impute})
     method: Any = search_of(folder.config(), folder.facts())
-    for state, values in (("finished", [1.0]), ("finished", [3.0]), ("failed", None)):
+    for state, values in (("finished", [1.0]), ("finished", [3.0]), ("failed", [2.5])):
         trial = ledger.claim(lambda number: method.choose(number, ledger))
         assert trial is not None
         ledger.end(trial, state, values)  # type: ignore[arg-type]
     method.follow(ledger)
 
-    assert [one.value for one in method._study.trials] == [1.0, 3.0, 3.0]
+    assert [one.value for one in method._study.trials] == [1.0, 3.0, meant]
 
 
 @pytest.mark.parametrize(
