@@ -67,7 +67,7 @@ def test_lightnings_wandb_logger(start: Start) -> None:
     assert history["trainer/global_step"].tolist() == [1, 3, 5, 7, 9, 11, 13, 15]
     assert history["train/loss"].iloc[-1] < history["train/loss"].iloc[0]
     assert "optimizer_step" in run.metrics()
-    assert [one.type for one in run.logged_artifacts()] == ["model"]
+    assert "model" in {one.type for one in run.logged_artifacts()}
     kinds = {Path(file.name).parts[1] for file in run.files() if file.name.startswith("media/")}
     assert kinds == {"images", "table"}
 
