@@ -24,6 +24,7 @@ from rltrack.store.query import compile_filters, orders_of
 if TYPE_CHECKING:
     import pandas as pd
 
+    from rltrack.store.run import RunReader
     from rltrack.store.tables import LoggedTable, Steps
 
 
@@ -170,10 +171,17 @@ class Api(ArtifactQueries, Projects, Sweeps, Transfer):
         """
         from rltrack.store.tables import tables_of
 
-        runs = [run._reader for run in self.runs(project, filters)]
-        for reader in runs:
+        return tables_of(self._readers(project, key, filters), key, steps)
+
+    def _readers(
+        self, project: str, key: str, filters: Mapping[str, Any] | str | None
+    ) -> list[RunReader]:
+        """The runs that logged something under a key; only these are read."""
+        runs = [run for run in self.runs(project, filters) if key in run._digest().summary]
+        readers = [run._reader for run in runs]
+        for reader in readers:
             reader.refresh()
-        return tables_of(runs, key, steps)
+        return readers
 
     def chart(
         self,
@@ -195,10 +203,7 @@ class Api(ArtifactQueries, Projects, Sweeps, Transfer):
         """
         from rltrack.store.charts import chart_of
 
-        runs = [run._reader for run in self.runs(project, filters)]
-        for reader in runs:
-            reader.refresh()
-        return chart_of(self.root, runs, key, steps)
+        return chart_of(self.root, self._readers(project, key, filters), key, steps)
 
     def create_custom_chart(
         self,

@@ -143,7 +143,7 @@ class Tables:
             return {name: rows.view(folder / "views", row_number=ROW) for name in needed}
 
         views = {"table": {**rows.columns, ROW: "BIGINT"}}
-        limits = Limits(timeout_s=TIMEOUT_S)
+        limits = Limits(timeout_s=TIMEOUT_S, memory_bytes=Limits().memory_bytes // 2)
         try:
             with ask(text, views, provide, limits, workers=self._workers) as answer:
                 return answer.table()
@@ -167,7 +167,8 @@ class _Found:
         """Columns of media, with the run that all of their cells are of, if it is one."""
         readers: Mapping[str, RunReader | None]
         if runs is None:
-            readers = {run.id: run.open() for run in project.runs()}
+            # What the list of runs knows says which of them are worth reading.
+            readers = {run.id: run.open() for run in project.runs() if key in run.digest().summary}
         else:
             readers = project.find(runs)
         why: NotFoundError | None = None
@@ -187,7 +188,7 @@ class _Found:
                 if runs is not None:
                     self.missing.append(run_id)
         if not self.files and self.joined is None:
-            raise why or NotFoundError(f"project {project.name!r} has no runs; so no table {key!r}")
+            raise why or NotFoundError(f"no run of project {project.name!r} has a table {key!r}")
         if len(self.files) > MOST_FILES:
             raise Refusal(400, f"{len(self.files)} tables at once", "choose runs or steps")
 

@@ -276,7 +276,7 @@ def tables_of(
             same: dict[str, str | int] = {"run": run.id} if with_run else {}
             found.append(table_file(_path(run, item), {**same, "step": item.step}))
     if not found:
-        raise missing or NotFoundError(f"there are no runs, and so no table {key!r}")
+        raise missing or NotFoundError(f"none of the runs has a table {key!r}")
     if len(found) > MOST_FILES:
         raise UsageError(
             f"{len(found)} files of {key!r} are more than one query reads; choose runs or steps"

@@ -219,7 +219,7 @@ def test_an_empty_table_has_columns(client: httpx.Client) -> None:
 @pytest.mark.parametrize(
     ("body", "status", "told"),
     [
-        ({"key": "nope"}, 404, "no table 'nope'"),
+        ({"key": "nope"}, 404, "has a table 'nope'"),
         ({"key": 3}, 400, "key=3"),
         ({"nonsense": 1}, 400, "no 'nonsense'"),
         ({"sort": ["nope"]}, 400, "no column 'nope'"),

@@ -89,7 +89,7 @@ def test_what_is_not_there_is_told_with_what_is(api: rltrack.Api) -> None:
         run.table(KEY, step=7)
     with pytest.raises(UsageError, match="no column 'nope'; it has id, step, return"):
         run.table(KEY).get_column("nope")
-    with pytest.raises(NotFoundError, match="no table 'nope'"):
+    with pytest.raises(NotFoundError, match="none of the runs has a table 'nope'"):
         api.tables("p", "nope")
 
 
