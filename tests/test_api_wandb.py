@@ -244,7 +244,9 @@ def test_a_path_that_names_nothing_is_told(run: Run) -> None:
         api.from_path("nothing")
     with pytest.raises(NotFoundError, match="no run 'c'"):
         api.from_path("p/c")
-    with pytest.raises(UsageError, match="only runs, projects and artifacts"):
+    with pytest.raises(NotFoundError, match="s1"):
+        api.from_path("team/p/sweeps/s1")
+    with pytest.raises(UsageError, match="there are no reports"):
         api.from_path("team/p/reports/r")
 
 

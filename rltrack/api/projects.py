@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rltrack.api import Api, Run, Runs
     from rltrack.api.artifacts import ArtifactCollection, ArtifactType
     from rltrack.artifacts.artifact import Artifact
+    from rltrack.sweeps.reading import Sweep
 
 
 class Project(str):
@@ -102,6 +103,7 @@ class Projects:
         def projects(self) -> list[Project]: ...  # noqa: D102
         def run(self, path: str) -> Run: ...  # noqa: D102
         def artifact(self, name: str) -> Artifact: ...  # noqa: D102
+        def sweep(self, path: str, sid: str | None = None) -> Sweep: ...  # noqa: D102
 
     def project(self, name: str, entity: str | None = None) -> Project:
         """One project, whether it has runs or not.
@@ -170,23 +172,27 @@ class Projects:
         Recorded(facts, Settings(silent=True), open_writer, folder).finish()
         return self.run(f"{name}/{new_id}")
 
-    def from_path(self, path: str) -> Run | Project | Artifact:
-        """What a path names: a project, a run, or a version of an artifact.
+    def from_path(self, path: str) -> Run | Project | Artifact | Sweep:
+        """What a path names: a project, a run, a sweep, or a version of an artifact.
 
         Args:
-            path: ``project``, ``project/id``, ``project/runs/id`` or ``project/name:v0``, each with
-                an entity in front or without.
+            path: ``project``, ``project/id``, ``project/runs/id``, ``project/sweeps/id`` or
+                ``project/name:v0``, each with an entity in front or without.
 
         Raises:
             NotFoundError: there is no such thing.
-            UsageError: the path is of a report or a sweep.
+            UsageError: the path is of a report.
         """
         parts = [part for part in path.split("/") if part and part not in ("run", "runs")]
         if not parts:
             raise UsageError(f"from_path({path!r}): say project/id, or a project")
-        for kind in ("reports", "sweeps", "sweep", "workspace"):
+        for kind in ("reports", "workspace"):
             if kind in parts:
-                raise UsageError(f"from_path({path!r}): only runs, projects and artifacts have one")
+                raise UsageError(
+                    f"from_path({path!r}): there are no {kind} here; `rltrack ui` draws"
+                )
+        if "sweeps" in parts or "sweep" in parts:
+            return self.sweep(parts[-1])
         if ":" in parts[-1] or "artifacts" in parts:
             return self.artifact("/".join((parts[0], parts[-1])) if len(parts) > 1 else parts[0])
         known = self.projects()
