@@ -22,7 +22,7 @@ _SHOWN: Final = 1000
 _EPILOG: Final = """\
 views (`rltrack sql "describe points"` lists columns and types):
   runs        a row a run: id, name, state, created_at, ended_at, duration_s, "group", job_type,
-              tags, host, notes, last_step, row_count, config (JSON), summary (JSON)
+              tags, host, notes, last_step, row_count, config (JSON), summary (JSON), sweep
   aggregates  a row a run and metric: run_id, key, count, min, max, mean, last, min_step, max_step…
   points      a row a number: run_id, key, row, step, time, value, exact (ints beyond 2^53)
   system      the same of the machine's samples

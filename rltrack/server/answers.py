@@ -76,6 +76,7 @@ def describe_run(project: Project, run: ListedRun | RunReader) -> dict[str, Any]
         "host": digest.host,
         "group": digest.group,
         "job_type": digest.job_type,
+        "sweep": digest.sweep,
         "tags": digest.tags,
         "notes": digest.notes,
         "slot": project.slot(run.id),

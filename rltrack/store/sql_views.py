@@ -84,6 +84,7 @@ VIEWS: Final[dict[str, dict[str, str]]] = {
         "row_count": _INT,
         "config": _JSON,
         "summary": _JSON,
+        "sweep": _TEXT,
     },
     "aggregates": {
         "run_id": _TEXT,
@@ -291,6 +292,7 @@ def _run_rows(runs: Sequence[ListedRun | RunReader]) -> Iterator[dict[str, Any]]
             "row_count": digest.row_count,
             "config": json_text(digest.config),
             "summary": json_text(digest.summary),
+            "sweep": _text(digest.sweep),
         }
 
 

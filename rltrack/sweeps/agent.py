@@ -191,7 +191,10 @@ class Agent:
         if not self.ledger.is_mine(trial):
             return
         if judge is not None:
-            judge.tell(self.ledger, trial)
+            try:
+                judge.tell(self.ledger, trial)
+            except Exception as fault:  # a fault of ours must not cost the trial that has ended
+                say(f"warning: others cannot be compared with trial {trial.number}: {fault!r}")
         asked = self.ledger.trials[trial.number].asked
         if outcome.state == "lost" or (outcome.state == "stopped" and asked == "pause"):
             self.ledger.end(trial, "lost", None, outcome.reason, counts=False)

@@ -100,6 +100,7 @@ def test_the_list_of_runs_and_what_changed(client: httpx.Client) -> None:
         "ended_at": None,
         "group": None,
         "job_type": None,
+        "sweep": None,
         "tags": ["t"],
         "notes": "n",
         "slot": 0,

@@ -330,6 +330,27 @@ def test_what_records_nothing_is_searched_all_the_same(
     assert [trial.values for trial in ledger_of(sweep_id).ordered()] == [[0.0], [1.0], [2.0], [3.0]]
 
 
+def test_a_trial_of_wandbs_own_agent_is_one(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quiet: None
+) -> None:
+    """Its environment and its file of parameters are understood."""
+    (tmp_path / "config.yaml").write_text("wandb_version: 1\na:\n  value: 0.1\n")
+    monkeypatch.setenv("WANDB_SWEEP_ID", "theirs")
+    monkeypatch.setenv("WANDB_SWEEP_PARAM_PATH", str(tmp_path / "config.yaml"))
+    monkeypatch.setenv("WANDB_RUN_ID", "run1")
+    monkeypatch.setenv("WANDB_PROJECT", "p")
+
+    with rltrack.init(project="other", config={"a": 5, "b": 1}) as first:
+        first.config.a = 7
+    with rltrack.init() as second:
+        pass
+
+    assert (first.id, first.project, first.sweep_id) == ("run1", "p", "theirs")
+    assert first.config.as_dict() == {"a": 0.1, "b": 1}
+    assert second.id != "run1"
+    assert second.config.as_dict() == {"a": 0.1}
+
+
 WITHOUT_EXTRAS = """
 import sys
 for name in ("numpy", "optuna", "yaml", "sklearn", "pandas", "pyarrow"):
