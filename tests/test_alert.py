@@ -175,7 +175,7 @@ def test_a_server_that_does_not_answer_keeps_nobody_waiting(root: Path, webhook:
     begun = time.monotonic()
     for number in range(20):
         run.alert(f"alert {number}", "text")
-    assert time.monotonic() - begun < 1
+    assert time.monotonic() - begun < 5
     webhook.waits.set()
     run.finish()
 

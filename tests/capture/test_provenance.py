@@ -248,7 +248,7 @@ def test_a_git_that_hangs_keeps_nobody_waiting(program: RunProgram, tmp_path: Pa
         env=ON | {"PATH": f"{fake}:{os.environ['PATH']}"},
     )
 
-    assert float(done.out) < 1
+    assert float(done.out) < 10
     assert "git" in done.run.metadata
     end = time.monotonic() + 10
     for pid in (tmp_path / "pids").read_text().split():

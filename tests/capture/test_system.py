@@ -47,8 +47,8 @@ def test_a_run_has_a_sample_at_once_and_then_by_the_interval(program: RunProgram
 
     rows = done.run.history(stream="system", pandas=False)
     times = [row["_timestamp"] for row in rows]
-    assert times[0] - done.run.created_at < 1
-    assert 4 <= len(rows) <= 9
+    assert times[0] - done.run.created_at < 1.4
+    assert 3 <= len(rows) <= 9
     assert {
         *("system.cpu", "system.memory_percent", "system.proc.memory.rssMB"),
         *("system.proc.memory.percent", "system.proc.memory.availableMB"),
@@ -79,15 +79,16 @@ def test_the_samples_end_with_the_run_and_do_not_go_on_in_a_fork(program: RunPro
                 run.log({"child": 1})
                 time.sleep(1)
                 os._exit(0)
+        print([thread.name for thread in threading.enumerate()], time.time(), sep="\\n")
         os.wait()
-        print([thread.name for thread in threading.enumerate()])
         """,
         env=ON,
     )
 
-    assert done.out == "['MainThread']\n"
+    threads, end = done.out.splitlines()
+    assert threads == "['MainThread']"
     rows = done.run.history(stream="system", pandas=False)
-    assert max(row["_timestamp"] for row in rows) - done.run.created_at < 0.9
+    assert max(row["_timestamp"] for row in rows) < float(end)
 
 
 def test_a_machine_of_an_unknown_kind_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,7 +117,7 @@ def test_a_sample_that_hangs_is_not_waited_for(tmp_path: Path) -> None:
     time.sleep(0.2)
     begun = time.monotonic()
     sampler.stop()
-    assert time.monotonic() - begun < 1
+    assert time.monotonic() - begun < 5
     goes_on.set()
 
 
