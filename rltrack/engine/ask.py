@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 _HEAD_BYTES: Final = 5
 _TIMED_OUT: Final = 124
+#: How long a process that was started before waits for its query.
+PATIENCE_S: Final = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,10 +156,12 @@ class Workers:
 
     Args:
         count: how many wait.
+        patience_s: how long; then their memory is free again.
     """
 
-    def __init__(self, count: int = 1) -> None:
+    def __init__(self, count: int = 1, patience_s: float = PATIENCE_S) -> None:
         self._count = count
+        self._patience_s = patience_s
         self._lock = threading.Lock()
         self._waiting: list[_Worker] = []
         weakref.finalize(self, _end_all, self._waiting)
@@ -165,13 +169,20 @@ class Workers:
     def take(self) -> _Worker:
         """One for a query."""
         with self._lock:
+            self._forget_ended()
             return self._waiting.pop(0) if self._waiting else _Worker()
 
     def prepare(self) -> None:
         """Start one, if none waits: there may be a query soon."""
         with self._lock:
+            self._forget_ended()
             if len(self._waiting) < self._count:
-                self._waiting.append(_Worker())
+                self._waiting.append(_Worker(self._patience_s))
+
+    def _forget_ended(self) -> None:
+        for worker in [worker for worker in self._waiting if not worker.is_there]:
+            self._waiting.remove(worker)
+            worker.end()
 
     def close(self) -> None:
         """End those that wait; none will any more."""
@@ -188,14 +199,14 @@ def _end_all(workers: list[_Worker]) -> None:
 class _Worker:
     """The process of one query."""
 
-    def __init__(self) -> None:
+    def __init__(self, patience_s: float = PATIENCE_S) -> None:
         self._text = ""
         self._limits = Limits()
         self._views: Sequence[str] = ()
         # The process ends when this one does, and then removes the folder.
         self.folder = Path(tempfile.mkdtemp(prefix="rltrack-sql-"))
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "rltrack.engine.worker", str(self.folder)],
+            [sys.executable, "-m", "rltrack.engine.worker", str(self.folder), str(patience_s)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -206,6 +217,11 @@ class _Worker:
     def asked(self, text: str, limits: Limits, views: Sequence[str]) -> None:
         """Say what was asked, for messages."""
         self._text, self._limits, self._views = text, limits, views
+
+    @property
+    def is_there(self) -> bool:
+        """Whether it still waits."""
+        return self._process.poll() is None
 
     def __enter__(self) -> _Worker:
         return self

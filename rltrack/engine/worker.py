@@ -21,6 +21,7 @@ import contextlib
 import json
 import os
 import re
+import select
 import shutil
 import sys
 import threading
@@ -55,16 +56,19 @@ class _Connection(Protocol):
     def interrupt(self) -> None: ...
 
 
-def main(folder: str) -> None:
+def main(folder: str, patience_s: float) -> None:
     """Answer one query.
 
     Args:
         folder: of the one who asks; removed if they are gone.
+        patience_s: how long a query may be in coming.
     """
     answers = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)  # what a library prints is no answer
     asked = sys.stdin.buffer
     engines = _engine(folder), _scratch()  # before anything is asked: a process may wait for it
+    if sys.platform != "win32" and not select.select([asked], [], [], patience_s)[0]:
+        _leave(folder)
     request = _next(asked, folder)
     clock = _Clock(request["timeout_s"])
     try:
@@ -317,4 +321,4 @@ class _Clock:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1], float(sys.argv[2]))

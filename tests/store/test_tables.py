@@ -216,6 +216,21 @@ def test_csv_holds_no_formulas(api: rltrack.Api, tmp_path: Path) -> None:
     assert odd.parquet(tmp_path / "t.parquet").stat().st_size > 0
 
 
+def test_sql_over_a_project_lists_its_tables(api: rltrack.Api) -> None:
+    """With their columns, and how many rows they have."""
+    found = api.sql(
+        "SELECT run_id, step, columns->>0 AS first, rows FROM tables WHERE key = 'eval/episodes' "
+        "ORDER BY run_id, step",
+        "p",
+    )
+    assert found.to_numpy().tolist() == [
+        ["one", 0, "id", 3],
+        ["one", 1, "id", 5],
+        ["two", 0, "id", 3],
+        ["two", 1, "id", 5],
+    ]
+
+
 def test_a_live_table_is_asked_before_it_is_logged() -> None:
     """In the same SQL."""
     live = table(0, 4)
