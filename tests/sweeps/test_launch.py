@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -115,16 +116,31 @@ def test_an_array_of_slurm(
 
 
 @pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[str]:
-    """A Ray cluster of this machine alone."""
-    ray = [sys.executable, "-m", "ray.scripts.scripts"]
-    port = "64379"
-    start = [*ray, "start", "--head", f"--port={port}", "--num-cpus=2", "--include-dashboard=false"]
-    environ = os.environ | {"RAY_DISABLE_IMPORT_WARNING": "1", "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0"}
-    done = subprocess.run(start, env=environ, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    yield f"127.0.0.1:{port}"
-    subprocess.run([*ray, "stop", "--force"], env=environ, capture_output=True, check=False)
+def cluster() -> Iterator[str]:
+    """A Ray cluster of this machine alone; `ray stop` would end the user's own as well."""
+    port = 64379
+    words = ["start", "--head", "--block", f"--port={port}", "--num-cpus=2"]
+    head = subprocess.Popen(
+        [sys.executable, "-m", "ray.scripts.scripts", *words, "--include-dashboard=false"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        end = time.monotonic() + 60
+        while not listens(port):
+            assert time.monotonic() < end
+            assert head.poll() is None
+            time.sleep(0.2)
+        yield f"127.0.0.1:{port}"
+    finally:
+        head.terminate()  # and with it all that it started
+        head.wait(60)
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as one:
+        return one.connect_ex(("127.0.0.1", port)) == 0
 
 
 def test_tasks_of_a_ray_cluster(
