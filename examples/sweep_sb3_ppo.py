@@ -23,9 +23,9 @@ import rltrack
 from rltrack.stats import interquartile_mean
 
 parser = argparse.ArgumentParser()
-parser.add_argument("--trials", type=int, default=8)
+parser.add_argument("--trials", type=int, default=6)
 parser.add_argument("--seeds", type=int, default=3)
-parser.add_argument("--total-timesteps", type=int, default=16_000, help="of each seed")
+parser.add_argument("--total-timesteps", type=int, default=10_000, help="of each seed")
 parser.add_argument(
     "--turn", type=int, default=2_000, help="timesteps from one evaluation to the next"
 )
