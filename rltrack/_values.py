@@ -192,11 +192,30 @@ def histogram(value: Any, bins: int = _BINS) -> Prepared:
     left_out = numbers.size - int(np.count_nonzero(finite))
     if left_out:
         numbers = numbers[finite]
-    counts, edges = np.histogram(numbers, bins=bins, range=_span(numbers, bins))
+    counts, edges = _counted(numbers, bins)
     found = Prepared(_type="histogram", values=counts.tolist(), bins=edges.tolist())
     if left_out:
         found["not_finite"] = left_out
     return found
+
+
+def _counted(
+    numbers: npt.NDArray[np.float64], bins: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    """Counts and edges, as `numpy.histogram` has them in twice the time."""
+    import numpy as np
+
+    low, high = _span(numbers, bins)
+    if not math.isfinite(high - low):  # the largest floats, of both signs
+        counts, edges = _counted(numbers / 4, bins)
+        return counts, edges * 4
+    edges = np.linspace(low, high, bins + 1)
+    place = ((numbers - low) / (high - low) * bins).astype(np.intp)
+    np.minimum(place, bins - 1, out=place)
+    # The product is rounded: what lies at an edge may be a bin too low or too high.
+    place -= numbers < edges.take(place)
+    place += (numbers >= edges.take(place + 1)) & (place < bins - 1)
+    return np.bincount(place, minlength=bins), edges
 
 
 def _span(finite: npt.NDArray[np.float64], bins: int) -> tuple[float, float]:

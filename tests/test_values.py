@@ -7,7 +7,6 @@ import decimal
 import enum
 import functools
 import math
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -230,17 +229,14 @@ class Deleted:
         ([object()], "builtins.object has no form"),
         (Deleted(), "Array has been deleted"),
         (torch.ones(40, device="meta"), "cannot be read"),
-        (np.array([-1.7e308, 1.7e308] * 50), "cannot be read"),
         (functools.partial(function, 1), "functools.partial has no form"),
     ],
     ids=repr,
 )
 def test_what_has_no_form_says_why(value: object, words: str) -> None:
     """And nothing else is raised, whatever goes wrong inside of a library's array."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # NumPy's own, of the overflow
-        with pytest.raises(Unstorable, match=words):
-            plain(value)
+    with pytest.raises(Unstorable, match=words):
+        plain(value)
 
 
 @given(

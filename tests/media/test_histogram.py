@@ -36,6 +36,36 @@ def test_every_number_is_counted_once(numbers: Any, bins: int) -> None:
     assert all(low < high for low, high in zip(found.bins, found.bins[1:], strict=False))
 
 
+@given(
+    numbers=hnp.arrays(np.float64, st.integers(1, 60), elements=st.integers(-50, 50))
+    | hnp.arrays(np.float64, st.integers(1, 60), elements=st.floats(-1e6, 1e6)),
+    bins=st.integers(1, 80),
+)
+def test_bins_are_those_of_numpy(numbers: Any, bins: int) -> None:
+    """A number at an edge is in the bin above it."""
+    if np.ptp(numbers) < 1e-6:
+        return  # one value, as far as bins go
+    counts, edges = np.histogram(numbers, bins)
+
+    found = Histogram(numbers, num_bins=bins)
+
+    assert found.histogram == counts.tolist()
+    assert found.bins == edges.tolist()
+
+
+def test_the_largest_floats_are_counted() -> None:
+    found = Histogram([-1.7e308, 0.0, 1.7e308], num_bins=3)
+
+    assert found.histogram == [1, 1, 1]
+    assert found.bins[0] == -1.7e308
+
+
+@pytest.mark.parametrize("tiny", [5e-324, 1e-310, 1e-300])
+def test_the_smallest_floats_are_counted(tiny: float) -> None:
+    """Gradients that vanish end there."""
+    assert sum(Histogram([0.0, tiny, -tiny], num_bins=64).histogram) == 3
+
+
 @pytest.mark.parametrize(
     "numbers",
     [[1, 2, 2, 4], (1, 2, 2, 4), np.array([[1, 2], [2, 4]]), torch.tensor([1.0, 2, 2, 4]),
