@@ -90,7 +90,8 @@ rltrack.agent(sweep_id, train)
 
 sweep = rltrack.Api().sweep(sweep_id)
 frame = sweep.dataframe()
-print(frame[["trial", "state", "learning_rate", "gamma", "n_steps", "eval/return_iqm", "reason"]])
+shown = ["trial", "state", "learning_rate", "gamma", "n_steps", "eval/return_iqm", "reason"]
+print(frame[shown].to_string())
 best = sweep.best_run()
 assert best is not None
 print(f"best: {best.config} with an IQM of {best.summary['eval/return_iqm']:.0f}")

@@ -57,7 +57,7 @@ sweep_id = rltrack.sweep(
 rltrack.agent(sweep_id, train)
 
 sweep = rltrack.Api().sweep(sweep_id)
-print(sweep.dataframe()[["trial", "state", "learning_rate", "net.size", "loss"]])
+print(sweep.dataframe()[["trial", "state", "learning_rate", "net.size", "loss"]].to_string())
 for one in sweep.importances():
     direction = "" if one.correlation is None else f", correlation {one.correlation:+.2f}"
     print(f"{one.parameter:<14} importance {one.importance:.2f}{direction}")
