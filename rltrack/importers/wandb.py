@@ -232,7 +232,8 @@ def _record(
     """Write a run of what is not imported yet."""
     part = RunFolder(staging / "run")
     part.path.mkdir()
-    now_ns = [facts.ended_ns or facts.created_ns]
+    # Behind the end that an earlier import wrote: of two ends, the later is the run's.
+    now_ns = [(facts.ended_ns + 1) if facts.ended_ns else facts.created_ns]
 
     def tell_time(time_ns: int) -> None:
         now_ns[0] = max(now_ns[0], time_ns)

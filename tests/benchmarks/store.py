@@ -168,7 +168,7 @@ def chart_task(root: str, key: str, buckets: str, *runs: str) -> dict[str, Any]:
             reader = readers[run]
             assert reader is not None
             reader.refresh()
-        return encode_panels([panel(readers, key, x="_step", buckets=int(buckets))])
+        return encode_panels([(panel(readers, key, x="_step", buckets=int(buckets)), {})])
 
     cold = timed(chart)
     warm = [timed(chart) for _ in range(20)]

@@ -46,7 +46,7 @@ def answers(reader: RunReader) -> str:
         bits = np.where(found.kinds == OBJECT, 0, found.bits)
         points.append((key, found.row.tolist(), bits.tolist(), found.kinds.tolist()))
     charts = [
-        encode_panels([panel({"r": reader}, key, x=x, buckets=2, shown=shown)])
+        encode_panels([(panel({"r": reader}, key, x=x, buckets=2, shown=shown), {})])
         for key in keys
         for x in ("_step", "_timestamp", "global_step")
         for shown in (None, (10.0, 600.0))
