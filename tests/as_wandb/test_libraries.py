@@ -180,7 +180,7 @@ config = {"policy_type": "MlpPolicy", "total_timesteps": 256, "env_name": "CartP
 run = wandb.init(project="sb3", config=config, sync_tensorboard=True, save_code=True)
 env = DummyVecEnv([lambda: Monitor(gym.make(config["env_name"]))])
 model = PPO(
-    config["policy_type"], env, n_steps=64, n_epochs=2, device="cpu",
+    config["policy_type"], env, n_steps=64, n_epochs=2, device="cpu", seed=0,
     tensorboard_log=f"runs/{run.id}" if TENSORBOARD_LOG else None,
 )
 model.learn(

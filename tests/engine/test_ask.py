@@ -24,9 +24,10 @@ def answered(workers: Workers, text: str) -> list[dict[str, object]]:
 
 def test_a_process_that_waits_in_vain_ends_and_is_replaced() -> None:
     """Nobody looks at tables all day; who comes back is answered all the same."""
+    others = psutil.Process().children()
     workers = Workers(patience_s=0.2)
     workers.prepare()
-    (waiting,) = psutil.Process().children()
+    (waiting,) = (child for child in psutil.Process().children() if child not in others)
     end = time.monotonic() + 60
     while waiting.is_running() and waiting.status() != psutil.STATUS_ZOMBIE:
         assert time.monotonic() < end
@@ -36,7 +37,7 @@ def test_a_process_that_waits_in_vain_ends_and_is_replaced() -> None:
     workers.prepare()
     workers.close()
     workers.prepare()
-    assert psutil.Process().children() == []
+    assert set(psutil.Process().children()) <= set(others)
 
 
 def test_the_word_table_needs_no_quotes() -> None:
