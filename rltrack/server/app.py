@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,7 +19,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response, StreamingResponse
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
 from rltrack._version import __version__
 from rltrack.errors import NotFoundError, UsageError
@@ -68,18 +68,28 @@ _PANEL: Final[dict[str, Any]] = {
 _PROJECTS_LOOK_S: Final = 5 * LOOK_S
 
 
-def create_app(root: Path, *, host: str = "127.0.0.1", static: Path = STATIC) -> Starlette:
+def create_app(
+    root: Path,
+    *,
+    host: str = "127.0.0.1",
+    static: Path = STATIC,
+    routes: Sequence[BaseRoute] = (),
+    middleware: Sequence[Middleware] | None = None,
+) -> Starlette:
     """The dashboard of a folder, as an ASGI application.
 
     Args:
         root: the folder of all projects.
         host: the address that the server listens on; see `Guard`.
         static: the built page.
+        routes: of a larger server, tried before those of the dashboard.
+        middleware: who may ask, instead of what `Guard` says of `host`.
     """
     site = _Site(Catalog(root), static)
     one = "/api/projects/{project}"
     app = Starlette(
         routes=[
+            *routes,
             Route("/api/meta", site.meta),
             Route("/api/changes", site.all_changes),
             Route("/api/projects", site.projects),
@@ -99,7 +109,7 @@ def create_app(root: Path, *, host: str = "127.0.0.1", static: Path = STATIC) ->
             Route("/api/{path:path}", site.unknown),
             Route("/{path:path}", site.page),
         ],
-        middleware=[Middleware(Guard, host=host)],
+        middleware=[Middleware(Guard, host=host)] if middleware is None else middleware,
         exception_handlers={
             Refusal: _refusal_answer,
             NotFoundError: _not_found_answer,
@@ -110,6 +120,7 @@ def create_app(root: Path, *, host: str = "127.0.0.1", static: Path = STATIC) ->
     )
     app.state.watches = site.watches
     app.state.tables = site.asked_tables
+    app.state.closing = [site.asked_tables.close]
     return app
 
 

@@ -13,6 +13,7 @@ import json
 import socket
 from collections.abc import Collection, MutableMapping
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -49,14 +50,22 @@ class Guard:
         app: what answers.
         host: the address that the server listens on; with one that means all, any IP address
             and this machine's own name are accepted, too.
+        public_url: the address of a proxy in front, which asks by its own name or by ours.
     """
 
-    def __init__(self, app: ASGIApp, host: str = "127.0.0.1") -> None:
+    def __init__(
+        self, app: ASGIApp, host: str = "127.0.0.1", public_url: str | None = None
+    ) -> None:
         self._app = app
         self._names: Collection[str] = _LOCAL | {host.lower()}
         self._any_address = host in _ANY
         if self._any_address:
             self._names = {*self._names, socket.gethostname().lower(), socket.getfqdn().lower()}
+        self._public_origin: str | None = None
+        if public_url is not None:
+            public = urlsplit(public_url.lower())
+            self._public_origin = f"{public.scheme}://{public.netloc}"
+            self._names = {*self._names, public.hostname or ""}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -66,7 +75,7 @@ class Guard:
         if not self._accepts(scope):
             await _refuse(send, 421, _HOST_TOLD, _HOST_HINT)
             return
-        if not _is_from_here(scope):
+        if not _is_from_here(scope, self._public_origin):
             await _refuse(send, 403, _ORIGIN_TOLD, _ORIGIN_HINT)
             return
 
@@ -102,7 +111,7 @@ def _is_address(name: str) -> bool:
     return True
 
 
-def _is_from_here(scope: Scope) -> bool:
+def _is_from_here(scope: Scope, public_origin: str | None) -> bool:
     """Whether a request that could change something is no other site's.
 
     Browsers put the site that asks into `Origin`, and programs, which are trusted, put nothing.
@@ -112,6 +121,8 @@ def _is_from_here(scope: Scope) -> bool:
     headers: dict[bytes, bytes] = dict(scope["headers"])
     origin = headers.get(b"origin")
     if origin is not None:
+        if public_origin is not None and origin.lower() == public_origin.encode():
+            return True
         return origin.lower().partition(b"://")[2] == headers.get(b"host", b"").lower()
     return headers.get(b"sec-fetch-site", b"none") in (b"same-origin", b"none")
 

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Final, Self
 
 import uvicorn
+from starlette.applications import Starlette
 
 from rltrack._terminal import say
 from rltrack.errors import UsageError
@@ -44,10 +45,11 @@ def serve(
     Raises:
         UsageError: the address cannot be listened on.
     """
-    with _listen(host, port) as listening:
+    with listen(host, port) as listening:
         if not is_built(STATIC):
             say(f"the page was not built: {HOW_TO_BUILD}")
-        server = _Server(root, host, lambda: on_started(_url(host, listening)))
+        app = create_app(root, host=host)
+        server = Server(app, lambda: on_started(url_of(host, listening)))
         with contextlib.suppress(KeyboardInterrupt):  # raised again once the server has stopped
             server.run(sockets=[listening])
 
@@ -61,6 +63,7 @@ class Background:
         root: the folder of all projects.
         host: the address to listen on.
         port: where it is taken, the next few are tried; 0 is any.
+        app: what is served, if it is more than the dashboard.
 
     Raises:
         UsageError: the address cannot be listened on.
@@ -69,11 +72,18 @@ class Background:
     url: str
     """The page's address."""
 
-    def __init__(self, root: Path, host: str = DEFAULT_HOST, port: int = DEFAULT_PORT) -> None:
-        self._socket = _listen(host, port)
-        self.url = _url(host, self._socket)
+    def __init__(
+        self,
+        root: Path,
+        host: str = DEFAULT_HOST,
+        port: int = DEFAULT_PORT,
+        *,
+        app: Starlette | None = None,
+    ) -> None:
+        self._socket = listen(host, port)
+        self.url = url_of(host, self._socket)
         started = threading.Event()
-        self._server = _Server(root, host, started.set)
+        self._server = Server(app or create_app(root, host=host), started.set)
         self._thread = threading.Thread(
             target=self._run, args=(started,), name="rltrack-server", daemon=True
         )
@@ -109,11 +119,19 @@ class Background:
         self.stop()
 
 
-class _Server(uvicorn.Server):
-    """A uvicorn that says when it listens, and ends its streams when it stops."""
+class Server(uvicorn.Server):
+    """A uvicorn that says when it listens, and ends its streams when it stops.
 
-    def __init__(self, root: Path, host: str, on_started: Callable[[], None]) -> None:
-        self._app = create_app(root, host=host)
+    Args:
+        app: what `create_app` made.
+        on_started: called once the socket is served.
+        trusted_proxies: addresses whose ``X-Forwarded-*`` headers are believed.
+    """
+
+    def __init__(
+        self, app: Starlette, on_started: Callable[[], None], trusted_proxies: str = ""
+    ) -> None:
+        self._app = app
         self._on_started = on_started
         super().__init__(
             uvicorn.Config(
@@ -123,6 +141,8 @@ class _Server(uvicorn.Server):
                 log_level="warning",
                 access_log=False,
                 server_header=False,
+                proxy_headers=bool(trusted_proxies),
+                forwarded_allow_ips=trusted_proxies,
                 timeout_graceful_shutdown=_GRACE_S,
             )
         )
@@ -132,19 +152,27 @@ class _Server(uvicorn.Server):
         return list(self._app.state.watches.values())
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, and tell."""
         await super().startup(sockets)
         self._on_started()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End what is being sent, and what the application holds."""
         # uvicorn waits for answers that are on their way, and a stream is one that never ends.
         for watch in self.watches():
             watch.close()
         await super().shutdown(sockets)
-        self._app.state.tables.close()
+        for close in self._app.state.closing:
+            close()
 
 
-def _listen(host: str, port: int) -> socket.socket:
-    ports = range(port, min(port + _PORTS_TRIED, 65536)) if port else range(1)
+def listen(host: str, port: int, *, tried: int = _PORTS_TRIED) -> socket.socket:
+    """A socket that listens; where the port is taken, the next ones are `tried`.
+
+    Raises:
+        UsageError: the address cannot be listened on.
+    """
+    ports = range(port, min(port + tried, 65536)) if port else range(1)
     for candidate in ports:
         try:
             listening = _bind(host, candidate)
@@ -158,9 +186,9 @@ def _listen(host: str, port: int) -> socket.socket:
         if candidate != port:
             say(f"port {port} is taken; using {candidate}")
         return listening
-    raise UsageError(
-        f"ports {ports[0]} to {ports[-1]} of {host} are taken; choose another with --port"
-    )
+    taken = f"ports {ports[0]} to {ports[-1]}" if len(ports) > 1 else f"port {port}"
+    are = "are" if len(ports) > 1 else "is"
+    raise UsageError(f"{taken} of {host} {are} taken; choose another with --port")
 
 
 def _bind(host: str, port: int) -> socket.socket:
@@ -179,7 +207,7 @@ def _bind(host: str, port: int) -> socket.socket:
     return listening
 
 
-def _url(host: str, listening: socket.socket) -> str:
+def url_of(host: str, listening: socket.socket) -> str:
     """An address that a browser on this machine can open."""
     shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
     return f"http://{shown}:{listening.getsockname()[1]}"

@@ -1,0 +1,142 @@
+"""The database of a team's server: SQLite in a file of its own, or PostgreSQL by its URL.
+
+    with database.read() as session:   one view of the data, nothing is written
+    with database.write() as session:  committed at the end, rolled back after an error
+
+SQLite has one writer at a time. A transaction that begins as a reader and then writes fails
+if another wrote in between, however long it is ready to wait; so `write` takes the lock at
+its beginning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.orm import Session
+
+from rltrack.errors import UsageError
+
+#: How long a writer waits for another, in SQLite.
+_PATIENCE_S: Final = 30
+#: Any number that is ours: PostgreSQL's lock that upgrades of the schema hold.
+_UPGRADE_LOCK: Final = 0x726C7472
+_MIGRATIONS: Final = Path(__file__).parent / "migrations"
+
+
+class Database:
+    """Opens a database, and brings its schema up to date.
+
+    Args:
+        url: ``sqlite:///path`` or ``postgresql://user:password@host/name``.
+
+    Raises:
+        UsageError: it cannot be opened, or a newer rltrack has upgraded it.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.engine = _engine(url)
+        self.is_sqlite = self.engine.dialect.name == "sqlite"
+        self._reader = self.engine.execution_options(rltrack_writes=False)
+        try:
+            self._upgrade()
+        except DBAPIError as failure:
+            self.engine.dispose()
+            raise UsageError(
+                f"cannot open the database {self.engine.url.render_as_string()}: {failure.orig}; "
+                "see --database"
+            ) from failure
+        except BaseException:
+            self.engine.dispose()
+            raise
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A session that only reads."""
+        with Session(self._reader, expire_on_commit=False, autoflush=False) as session:
+            yield session
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """A session that is committed when the block ends without an error."""
+        with Session(self.engine, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.engine.dispose()
+
+    def __enter__(self) -> Database:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _upgrade(self) -> None:
+        """One process upgrades, the others wait for it and then find nothing to do."""
+        with self.engine.begin() as connection:  # SQLite: has the write lock from here on
+            if not self.is_sqlite:
+                lock = text("SELECT pg_advisory_xact_lock(:lock)")
+                connection.execute(lock, {"lock": _UPGRADE_LOCK})
+            config = Config()
+            config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+            config.attributes["connection"] = connection
+            present = MigrationContext.configure(connection).get_current_heads()
+            known = {
+                script.revision for script in ScriptDirectory.from_config(config).walk_revisions()
+            }
+            if newer := set(present) - known:
+                raise UsageError(
+                    f"the database's schema is {', '.join(sorted(newer))}, which this rltrack does "
+                    "not know: a newer one has upgraded it; install that, or restore a backup"
+                )
+            command.upgrade(config, "head")
+
+
+def _engine(url: str) -> Engine:
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise UsageError(
+            f"--database {url!r} is no URL; it reads sqlite:///path or postgresql://user:password@host/name"
+        ) from None
+    if parsed.drivername in ("postgresql", "postgres"):
+        from rltrack.extras import require
+
+        require("psycopg", extra="postgres")
+        return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+    if parsed.drivername == "postgresql+psycopg":
+        return create_engine(parsed, pool_pre_ping=True)
+    if parsed.drivername != "sqlite" or not parsed.database:
+        raise UsageError(
+            f"a database of kind {parsed.drivername!r} is not known; "
+            "it is sqlite:///path or postgresql://user:password@host/name"
+        )
+    file = Path(parsed.database)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch(mode=0o600)  # hashes of passwords are nobody else's
+    except OSError as failure:
+        raise UsageError(f"cannot write the database {file}: {failure.strerror}") from failure
+    engine = create_engine(parsed, connect_args={"timeout": _PATIENCE_S})
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, _: object) -> None:
+        connection.isolation_level = None  # Python begins transactions later than we say
+        for pragma in ("journal_mode=WAL", "foreign_keys=ON", "synchronous=NORMAL"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        writes = connection.get_execution_options().get("rltrack_writes", True)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine

@@ -1,0 +1,34 @@
+"""A database of each kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+from tests.hub.postgres import Postgres, find_programs
+
+
+@pytest.fixture(scope="session")
+def postgres(
+    missing: Callable[[str, str], NoReturn], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Postgres]:
+    """A PostgreSQL of the tests' own."""
+    programs = find_programs()
+    if programs is None:
+        missing("PostgreSQL", "Debian's package postgresql")
+    with Postgres(programs) as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of an empty database, of each kind."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'hub.sqlite'}"
+        return
+    server: Postgres = request.getfixturevalue("postgres")
+    with server.database() as url:
+        yield url
