@@ -95,6 +95,7 @@ def describe_whole_run(project: Project, run: RunReader) -> dict[str, Any]:
     return describe_run(project, run) | {
         "metadata": run.metadata(),
         "axes": {key: common_axis([run], key) for key in run.digest().metrics},
+        "hidden": run.digest().hidden,
         "system_metrics": sorted(run.logged_keys("system")),
         "files": files_of(run.folder.files),
         "media": [

@@ -50,7 +50,7 @@ from rltrack.store.tables import KINDS as TABLE_KINDS
 from rltrack.store.thin import MIN_BUCKETS
 
 MAX_PANELS: Final = 100
-MAX_RUNS: Final = 100
+MAX_RUNS: Final = 1000
 MAX_BUCKETS: Final = 10_000
 _MAX_BODY_BYTES: Final = 4 << 20
 #: What a panel that says nothing else is.
@@ -156,7 +156,12 @@ class _Site:
                 "removed": removed,
                 "runs": [describe_run(project, run) for run in runs],
                 "metrics": [
-                    {"key": metric.key, "x": metric.x, "run_count": metric.run_count}
+                    {
+                        "key": metric.key,
+                        "x": metric.x,
+                        "run_count": metric.run_count,
+                        "hidden": metric.hidden,
+                    }
                     for metric in project.metrics()
                 ],
             },

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from rltrack.stats.bootstrap import CONFIDENCE, RESAMPLES, check, generator, percentiles
 from rltrack.stats.scores import Floats, as_array
 
-Centre = Literal["iqm", "mean", "median"]
+Centre = Literal["iqm", "mean", "median", "min", "max"]
 Spread = Literal["bootstrap", "std", "sem", "minmax", "none"]
 
 
@@ -156,6 +156,11 @@ def _centres(values: Floats, centre: Centre) -> Floats:
     """The line of each of many sets of runs: (n_sets, n_runs, n_points) to (n_sets, n_points)."""
     ordered = np.sort(values, axis=1)  # NaN comes last
     count = np.sum(~np.isnan(values), axis=1)
+    if centre == "min":
+        return ordered[:, 0]
+    if centre == "max":
+        last = np.maximum(count - 1, 0)[:, np.newaxis]
+        return np.take_along_axis(ordered, last, axis=1)[:, 0]
     place = np.arange(values.shape[1])[np.newaxis, :, np.newaxis]
     if centre == "mean":
         cut = np.zeros_like(count)
@@ -231,7 +236,7 @@ def _nan_percentiles(draws: Floats, confidence: float) -> tuple[Floats, Floats]:
 
 
 def _name(centre: Centre, spread: Spread, confidence: float) -> str:
-    line = {"iqm": "IQM", "mean": "mean", "median": "median"}[centre]
+    line = "IQM" if centre == "iqm" else centre
     around = {
         "bootstrap": f"{confidence * 100:g} % CI",
         "std": "std",

@@ -27,7 +27,7 @@ from rltrack.store.aggregate import Aggregate
 from rltrack.store.run import RunDigest
 
 #: Of the file's layout, and of what marshal writes.
-_VERSION: Final = f"3/{sys.implementation.cache_tag}/{marshal.version}"
+_VERSION: Final = f"4/{sys.implementation.cache_tag}/{marshal.version}"
 _BUSY_S: Final = 5.0
 _log: Final = logging.getLogger("rltrack.store")
 

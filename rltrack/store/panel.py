@@ -106,5 +106,10 @@ class HasAxes(Protocol):
 
 def common_axis(runs: Iterable[HasAxes], key: str) -> str:
     """The default x axis of a metric: that of most runs that have it, the first by name if even."""
-    axes = Counter(run.default_axis(key) for run in runs if key in run.digest().aggregates)
+    having = (run for run in runs if key in run.digest().aggregates)
+    return most_common_axis(Counter(run.default_axis(key) for run in having))
+
+
+def most_common_axis(axes: Counter[str]) -> str:
+    """The axis of most runs, the first by name if even."""
     return min(axes, key=lambda axis: (-axes[axis], axis), default=STEP)

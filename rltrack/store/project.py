@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,7 @@ from rltrack.errors import NotFoundError
 from rltrack.folder import RUN_JSON, RunFolder, State, run_folder
 from rltrack.journal.definitions import STEP
 from rltrack.store.catalog import CatalogFile, Known, proof_of
-from rltrack.store.panel import common_axis
+from rltrack.store.panel import most_common_axis
 from rltrack.store.run import RunDigest, RunReader
 from rltrack.store.table import RunTable
 
@@ -39,6 +40,8 @@ class Metric:
     x: str
     """Its default x axis."""
     run_count: int
+    hidden: bool
+    """Whether none of its runs wants a chart of it that nobody asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -401,12 +404,17 @@ class Project:
 
     def metrics(self) -> list[Metric]:
         """Numeric metrics of all runs, by key."""
-        having: dict[str, list[ListedRun]] = {}
+        axes: dict[str, Counter[str]] = {}
+        shown: set[str] = set()
         for run in self.runs():
-            for key in run.digest().aggregates:
-                having.setdefault(key, []).append(run)
+            digest = run.digest()
+            keys = digest.aggregates.keys()
+            for key in keys:
+                axes.setdefault(key, Counter())[digest.axes.get(key, STEP)] += 1
+            shown.update(keys - set(digest.hidden))
         return [
-            Metric(key, common_axis(having[key], key), len(having[key])) for key in sorted(having)
+            Metric(key, most_common_axis(found), found.total(), key not in shown)
+            for key, found in sorted(axes.items())
         ]
 
     def overview(self) -> ProjectOverview:

@@ -83,6 +83,8 @@ class RunDigest:
     """The default x axis of each numeric key of which it is not the step."""
     sweep: str | None = None
     """The sweep that the run is a trial of."""
+    hidden: tuple[str, ...] = ()
+    """Numeric keys of the history of which no chart is made by itself."""
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -370,6 +372,7 @@ class RunReader:
                 if (axis := self._book.definitions.axis(key)) != STEP
             },
             sweep=_text(facts.get("sweep")),
+            hidden=tuple(key for key in aggregates if self._book.definitions.is_hidden(key)),
         )
 
     def _summed_up(self, content: Content) -> dict[str, Any]:

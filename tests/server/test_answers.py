@@ -118,8 +118,8 @@ def test_the_list_of_runs_and_what_changed(client: httpx.Client) -> None:
     assert second["ended_at"] - second["created_at"] == pytest.approx(second["duration_s"])
     assert told["removed"] == []
     assert told["metrics"] == [
-        {"key": "global_step", "x": "_step", "run_count": 1},
-        {"key": "loss", "x": "_step", "run_count": 2},
+        {"key": "global_step", "x": "_step", "run_count": 1, "hidden": False},
+        {"key": "loss", "x": "_step", "run_count": 2, "hidden": False},
     ]
 
     since = told["version"]
@@ -252,6 +252,22 @@ def test_a_row_is_in_the_chart_as_soon_as_it_is_logged(client: httpx.Client) -> 
         assert panel["grid"] == list(range(step + 1))
 
 
+def test_a_hidden_metric_is_said_to_be_while_no_run_shows_it(client: httpx.Client) -> None:
+    """A page makes no chart of it by itself, and finds it when asked."""
+    with rltrack.init(project="p") as run:
+        run.define_metric("*", hidden=True)
+        run.log({"debug": 1.0, "loss": 1.0})
+    with rltrack.init(project="p") as run:
+        run.log({"loss": 1.0})
+
+    told = strict_json(client.get("/api/projects/p/runs"))["metrics"]
+
+    assert [(metric["key"], metric["hidden"]) for metric in told] == [
+        ("debug", True),
+        ("loss", False),
+    ]
+
+
 @pytest.mark.parametrize(
     ("body", "told"),
     [
@@ -259,7 +275,7 @@ def test_a_row_is_in_the_chart_as_soon_as_it_is_logged(client: httpx.Client) -> 
         (b"[]", "panels must be a list"),
         ({"panels": [{}] * 101}, "at most 100"),
         ({"panels": [{"runs": []}]}, "key=None"),
-        ({"panels": [{"key": "a", "runs": ["r"] * 101}]}, "runs="),
+        ({"panels": [{"key": "a", "runs": ["r"] * 1001}]}, "runs="),
         ({"panels": [{"key": "a", "runs": [1]}]}, "runs="),
         ({"panels": [{"key": "a", "runs": [], "buckets": 0}]}, "buckets=0"),
         ({"panels": [{"key": "a", "runs": [], "range": [2, 1]}]}, "range="),

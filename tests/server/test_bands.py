@@ -44,6 +44,8 @@ def test_a_band_is_over_the_runs_that_have_a_value_and_says_how_many(client: htt
     [
         ("median", "minmax", (3.0, 1.0, 5.0)),
         ("iqm", "none", (3.0, 3.0, 3.0)),
+        ("min", "none", (1.0, 1.0, 1.0)),
+        ("max", "minmax", (5.0, 1.0, 5.0)),
         ("mean", "sem", (3.0, 3 - 2 / math.sqrt(3), 3 + 2 / math.sqrt(3))),
     ],
 )

@@ -60,6 +60,8 @@ def test_lines_are_those_of_numpy_and_scipy(values: np.ndarray) -> None:
         "mean": values.mean(axis=0),
         "median": np.median(values, axis=0),
         "iqm": scipy_stats.trim_mean(values, 0.25, axis=0),
+        "min": values.min(axis=0),
+        "max": values.max(axis=0),
     }.items():
         found = stats.band(x, values, centre, "none")  # type: ignore[arg-type]
         np.testing.assert_allclose(found.centre, expected, rtol=1e-9, atol=1e-9)

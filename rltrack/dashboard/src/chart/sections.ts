@@ -17,7 +17,7 @@ export function sectionsOf(metrics: Metric[], filter: string): Section[] {
   // An x axis drawn over itself is a diagonal: it is drawn only for who asks for it.
   const axes = new Set(filter ? [] : metrics.map((metric) => metric.x));
   for (const metric of metrics) {
-    if (!matches(metric.key) || axes.has(metric.key)) continue;
+    if (!matches(metric.key) || axes.has(metric.key) || (metric.hidden && !filter)) continue;
     const name = prefixOf(metric.key);
     const section = sections.get(name);
     if (section) section.push(metric);

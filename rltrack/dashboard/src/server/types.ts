@@ -42,6 +42,8 @@ export interface Metric {
   /** The x axis that "auto" stands for. */
   x: string;
   run_count: number;
+  /** No chart of it is made by itself: it is there for who searches for it. */
+  hidden?: boolean;
 }
 
 export interface RunsAnswer {
@@ -78,6 +80,7 @@ export interface RunEvent {
 export interface RunDetail extends Run {
   /** The x axis of each metric that "auto" stands for. */
   axes: { [key: string]: string };
+  hidden: string[];
   metadata: { [key: string]: Json };
   system_metrics: string[];
   files: SavedFile[];

@@ -30,7 +30,7 @@ export interface Column {
 
 /** What a line of a group is, and the area around it. */
 export interface BandChoice {
-  centre: "mean" | "median" | "iqm";
+  centre: "mean" | "median" | "iqm" | "min" | "max";
   spread: "std" | "sem" | "minmax" | "bootstrap" | "none";
   /** Whether the runs of a group are drawn, too, faintly. */
   members: boolean;
@@ -74,7 +74,7 @@ export interface View {
 }
 
 /** The first of each is the default. */
-export const CENTRES = ["mean", "median", "iqm"] as const;
+export const CENTRES = ["mean", "median", "iqm", "min", "max"] as const;
 export const SPREADS = ["std", "sem", "minmax", "bootstrap", "none"] as const;
 
 export const DEFAULT_VIEW: View = {
