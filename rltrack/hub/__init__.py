@@ -3,7 +3,8 @@
 `app.py` puts it together with the dashboard of `rltrack.server`, which goes on reading an
 ordinary folder of runs. `config.py` says what can be set, `database.py` opens the database
 (`models.py`: its tables; `migrations/`: how they came to be), `gate.py` decides who may ask
-what, and `accounts/` are the routes of people, keys, teams and links. Read `app.py` first.
+what, and `accounts/` are the routes of people, keys, teams and links. `receive.py` takes in runs
+from other machines, into a `storage.py`. Read `app.py` first.
 """
 
 from rltrack.extras import require

@@ -1,4 +1,4 @@
-"""A database of each kind."""
+"""A database of each kind, and a storage."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import NoReturn
 
 import pytest
 
+from rltrack.hub.folder_storage import FolderStorage
+from rltrack.hub.storage import Storage
 from tests.hub.postgres import Postgres, find_programs
 
 
@@ -32,3 +34,10 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
     server: Postgres = request.getfixturevalue("postgres")
     with server.database() as url:
         yield url
+
+
+@pytest.fixture(params=["folder"])
+def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
+    """An empty storage of each kind. Another kind adds its name above and its making here."""
+    assert request.param == "folder"
+    return FolderStorage(tmp_path / "hub")
