@@ -98,9 +98,7 @@ def describe_whole_run(project: Project, run: RunReader) -> dict[str, Any]:
         "hidden": run.digest().hidden,
         "system_metrics": sorted(run.logged_keys("system")),
         "files": files_of(run.folder.files),
-        "media": [
-            _describe_media(project.root, project.name, run.id, item) for item in media_of(run)
-        ],
+        "media": describe_media(project, run),
         "events": [
             {
                 "time": note.time_ns / 1e9,
@@ -110,6 +108,11 @@ def describe_whole_run(project: Project, run: RunReader) -> dict[str, Any]:
             for note in run.notes()
         ],
     }
+
+
+def describe_media(project: Project, run: RunReader) -> list[dict[str, Any]]:
+    """The files that a run has logged, each with its address, in the order of its rows."""
+    return [_describe_media(project.root, project.name, run.id, item) for item in media_of(run)]
 
 
 def files_of(folder: Path) -> list[dict[str, Any]]:

@@ -12,6 +12,7 @@ import math
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import quote
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -35,8 +36,10 @@ from rltrack.server.bands import CENTRES, SPREADS, bands_of
 from rltrack.server.changes import LOOK_S, Watch
 from rltrack.server.edits import delete_runs, edit_runs, move_runs, restore_runs
 from rltrack.server.frame import encode_panels
-from rltrack.server.guard import MEDIA_POLICY, Guard
+from rltrack.server.guard import MEDIA_POLICY, SCRIPTED_POLICY, Guard
+from rltrack.server.histograms import histogram_answer
 from rltrack.server.logs import console_answer
+from rltrack.server.media import media_answer
 from rltrack.server.page import STATIC, page_answer
 from rltrack.server.query import answer_query
 from rltrack.server.tables import Tables
@@ -105,6 +108,9 @@ def create_app(
             Route(f"{one}/move", site.move, methods=["POST"]),
             Route(f"{one}/series", site.series, methods=["POST"]),
             Route(f"{one}/tables/query", site.tables, methods=["POST"]),
+            Route(f"{one}/tables/export", site.export_table),
+            Route(f"{one}/media", site.all_media, methods=["POST"]),
+            Route(f"{one}/histograms", site.histograms, methods=["POST"]),
             Route(f"{one}/changes", site.changes),
             Route("/api/{path:path}", site.unknown),
             Route("/{path:path}", site.page),
@@ -184,10 +190,12 @@ class _Site:
                 f"run {run.id!r} has no media file {path!r}",
                 "its page lists those that are there",
             )
+        # Who looks at a page may let its scripts run; they see nothing from here even then.
+        scripted = "scripts" in request.query_params
         # A name holds random bits: another file never takes its place.
         headers = {
             "cache-control": "private, max-age=31536000, immutable",
-            "content-security-policy": MEDIA_POLICY,
+            "content-security-policy": SCRIPTED_POLICY if scripted else MEDIA_POLICY,
         }
         return FileResponse(file, headers=headers)
 
@@ -264,6 +272,22 @@ class _Site:
             return self.asked_tables.answer(project, body)
 
         return json_answer(request, await run_in_threadpool(answer))
+
+    def export_table(self, request: Request) -> Response:
+        project = self._project(request)
+        project.refresh()
+        name, kind, rows = self.asked_tables.export(project, request.query_params)
+        headers = {
+            "cache-control": "no-store",
+            "content-disposition": f"attachment; filename*=UTF-8''{quote(name)}",
+        }
+        return StreamingResponse(rows, 200, headers, kind)
+
+    async def all_media(self, request: Request) -> Response:
+        return await self._posted(request, media_answer)
+
+    async def histograms(self, request: Request) -> Response:
+        return await self._posted(request, histogram_answer)
 
     async def changes(self, request: Request) -> Response:
         project = await run_in_threadpool(self._project, request)

@@ -32,6 +32,7 @@ PAGE_POLICY: Final = "; ".join(
         "media-src 'self' blob:",
         "font-src 'self'",
         "connect-src 'self'",
+        "frame-src 'self'",  # logged HTML, which its own policy keeps apart from here
         "base-uri 'none'",
         "form-action 'none'",
         "frame-ancestors 'none'",
@@ -40,6 +41,12 @@ PAGE_POLICY: Final = "; ".join(
 #: A logged HTML or SVG file is shown, and none of its scripts runs.
 MEDIA_POLICY: Final = (
     "sandbox; default-src 'none'; img-src 'self' data:; media-src 'self'; style-src 'unsafe-inline'"
+)
+#: The same for one whose scripts a person lets run: they still have an origin of their own, reach
+#: nothing over the network, and open nothing.
+SCRIPTED_POLICY: Final = (
+    "sandbox allow-scripts; default-src 'none'; img-src data: blob:; media-src data: blob:; "
+    "style-src 'unsafe-inline'; script-src 'unsafe-inline'; font-src data:"
 )
 
 

@@ -8,7 +8,7 @@ process in which it runs, not here.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from rltrack.engine.spelling import quoted, sql_text
@@ -23,6 +23,9 @@ LEVEL: Final = "_rltrack_level"
 #: Of longer cells the beginning is sent.
 MOST_CHARS: Final = 4000
 MOST_ITEMS: Final = 100
+
+#: As good as no limit.
+_ALL: Final = 1 << 62
 
 _COMPARISONS: Final = frozenset({"=", "!=", "<", "<=", ">", ">="})
 _AGGREGATES: Final = {
@@ -75,15 +78,7 @@ def question_sql(asked: Question, types: Mapping[str, str], run_column: str | No
     """
     computed = asked.computed or {}
     known = [*types, *computed]
-    if taken := [name for name in computed if name in types]:
-        raise Refusal(400, f"there is a column {taken[0]!r} already", "compute it by another name")
-    extra = "".join(f", (\n{text}\n) AS {quoted(name)}" for name, text in computed.items())
-    condition = _condition(asked.filter, known)
-    # Read anew for the count and for the page: to keep ten million rows would take longer.
-    begin = (
-        f'WITH computed AS NOT MATERIALIZED (SELECT *{extra} FROM "table"), '
-        f"fitting AS NOT MATERIALIZED (SELECT * FROM computed WHERE {condition})"
-    )
+    begin = _begin(asked, types)
     if asked.group:
         return f"{begin}, {_grouped(asked, known)}"
     order = _order(asked.sort, known)
@@ -110,10 +105,50 @@ def question_sql(asked: Question, types: Mapping[str, str], run_column: str | No
     )
 
 
+def whole_sql(asked: Question, types: Mapping[str, str]) -> str:
+    """The query of all rows or groups that fit, with their cells whole.
+
+    Args:
+        asked: the question; its offset and limit do not count.
+        types: the columns of ``table``, and their types.
+
+    Raises:
+        Refusal: it names what is not there.
+    """
+    known = [name for name in (*types, *(asked.computed or {})) if name != ROW]
+    if asked.group:
+        page = question_sql(replace(asked, offset=0, limit=_ALL), types, None)
+        names = [*asked.group, *(one.name for one in _aggregates(asked.aggregates, known))]
+        shown = ", ".join(map(quoted, names))
+        return f"SELECT {shown} FROM (\n{page}\n) WHERE {ROW} IS NOT NULL ORDER BY {ROW}"
+    begin = _begin(asked, types)
+    order = _order(asked.sort, known)
+    chosen = [_known(name, known) for name in asked.columns] if asked.columns else known
+    # Without an order rows come as they stand in the files, and nothing has to wait.
+    sorted_by = f" ORDER BY {', '.join([*order, ROW])}" if order else ""
+    return f"{begin} SELECT {', '.join(map(quoted, chosen))} FROM fitting{sorted_by}"
+
+
+def _begin(asked: Question, types: Mapping[str, str]) -> str:
+    computed = asked.computed or {}
+    if taken := [name for name in computed if name in types]:
+        raise Refusal(400, f"there is a column {taken[0]!r} already", "compute it by another name")
+    extra = "".join(f", (\n{text}\n) AS {quoted(name)}" for name, text in computed.items())
+    condition = _condition(asked.filter, [*types, *computed])
+    # Read anew for the count and for the page: to keep ten million rows would take longer.
+    return (
+        f'WITH computed AS NOT MATERIALIZED (SELECT *{extra} FROM "table"), '
+        f"fitting AS NOT MATERIALIZED (SELECT * FROM computed WHERE {condition})"
+    )
+
+
+def _aggregates(asked: Sequence[Mapping[str, Any]], known: Sequence[str]) -> list[Aggregate]:
+    return [Aggregate("count", "count(*)"), *(_aggregate(one, known) for one in asked)]
+
+
 def _grouped(asked: Question, known: Sequence[str]) -> str:
     groups = [quoted(_known(name, known)) for name in asked.group]
-    aggregates = [Aggregate("count", "count(*)")]
-    aggregates += [_aggregate(one, known) for one in asked.aggregates]
+    aggregates = _aggregates(asked.aggregates, known)
     names = [*asked.group, *(one.name for one in aggregates)]
     if twice := [name for name in names if names.count(name) > 1]:
         raise Refusal(400, f"there are several columns {twice[0]!r}", "name each by 'as'")

@@ -33,17 +33,19 @@ Where the tables are of one run or several, the columns ``run`` and ``step`` com
 from __future__ import annotations
 
 import base64
+import contextlib
 import datetime as dt
+import itertools
 import json
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
-from rltrack.engine.ask import Limits, View, Workers, ask
+from rltrack.engine.ask import Answer, Limits, View, Workers, ask
 from rltrack.engine.files import FileRows, Rows, TableFile, table_file
 from rltrack.engine.sides import SideRows
 from rltrack.engine.types import JSON
@@ -51,6 +53,7 @@ from rltrack.errors import NotFoundError, QueryError, UsageError
 from rltrack.extras import require
 from rltrack.media.table_kinds import kind_of_type
 from rltrack.server.answers import Refusal
+from rltrack.server.table_export import FORMATS, exported
 from rltrack.server.table_sql import (
     LEVEL,
     MOST_CHARS,
@@ -60,6 +63,7 @@ from rltrack.server.table_sql import (
     TOTAL,
     Question,
     question_sql,
+    whole_sql,
 )
 from rltrack.store.project import Project
 from rltrack.store.run import RunReader
@@ -68,6 +72,7 @@ from rltrack.store.tables import MOST_FILES, files_of, is_joined, joined_rows
 MAX_LIMIT: Final = 1000
 MAX_SIDES: Final = 8
 TIMEOUT_S: Final = 30.0
+EXPORT_TIMEOUT_S: Final = 300.0
 _AT_ONCE: Final = 4
 _EXACT: Final = 2**53
 _DEFAULTS: Final[dict[str, Any]] = {
@@ -117,10 +122,7 @@ class Tables:
         asked = _checked(body)
         found = _Found(project, asked["key"], asked["runs"], asked["steps"])
         try:
-            rows: Rows = found.side_by_side(asked["join"]) if asked["join"] else found.rows()
-            question = Question(
-                **{name: asked[name] for name in Question.__dataclass_fields__ if name in asked}
-            )
+            rows, question = _rows(found, asked), _question(asked)
             run_column = rows.same.get("run") if isinstance(rows, FileRows) else None
             text = question_sql(question, rows.columns, run_column)
             with self._turns:
@@ -138,17 +140,69 @@ class Tables:
             "took_ms": round((time.perf_counter() - began) * 1e3, 1),
         }
 
+    def export(
+        self, project: Project, query: Mapping[str, str]
+    ) -> tuple[str, str, Iterator[bytes]]:
+        """All rows or groups that fit, as a file: its name, its media type and its pieces.
+
+        Args:
+            project: as of its last refresh.
+            query: ``ask``, a question as JSON; ``format``, csv or parquet.
+
+        Raises:
+            Refusal: something in it is not what it may be, or took more than it may.
+            NotFoundError: no run has such a table.
+        """
+        form = query.get("format", "csv")
+        if form not in FORMATS:
+            raise Refusal(400, f"format={form!r}", f"there are {', '.join(FORMATS)}")
+        try:
+            asked = _checked(json.loads(query.get("ask", "")))
+        except ValueError:
+            raise Refusal(400, "ask is no JSON", "it is what is asked of tables/query") from None
+        found = _Found(project, asked["key"], asked["runs"], asked["steps"])
+        try:
+            rows = _rows(found, asked)
+            text = whole_sql(_question(asked), rows.columns)
+            pieces = self._pieces(text, rows, form)
+            first = next(pieces)  # what is wrong with the question is told before a file begins
+        except (QueryError, UsageError) as why:
+            raise Refusal(
+                400, str(why), "names with other signs than letters need quotes"
+            ) from None
+        name = f"{asked['key'].replace('/', '_')}.{form}"
+        return name, FORMATS[form], itertools.chain([first], pieces)
+
+    def _pieces(self, text: str, rows: Rows, form: str) -> Iterator[bytes]:
+        with self._asking(text, rows, Limits(timeout_s=EXPORT_TIMEOUT_S)) as answer:
+            yield from exported(answer, form)
+
     def _ask(self, text: str, rows: Rows) -> Any:
+        limits = Limits(timeout_s=TIMEOUT_S, memory_bytes=Limits().memory_bytes // 2)
+        with self._asking(text, rows, limits) as answer:
+            return answer.table()
+
+    @contextlib.contextmanager
+    def _asking(self, text: str, rows: Rows, limits: Limits) -> Iterator[Answer]:
         def provide(needed: Sequence[str], folder: Path) -> Mapping[str, View]:
             return {name: rows.view(folder / "views", row_number=ROW) for name in needed}
 
         views = {"table": {**rows.columns, ROW: "BIGINT"}}
-        limits = Limits(timeout_s=TIMEOUT_S, memory_bytes=Limits().memory_bytes // 2)
         try:
             with ask(text, views, provide, limits, workers=self._workers) as answer:
-                return answer.table()
+                yield answer
         finally:
             self._workers.prepare()  # and not before: it takes the processor for a while
+
+
+def _rows(found: _Found, asked: Mapping[str, Any]) -> Rows:
+    return found.side_by_side(asked["join"]) if asked["join"] else found.rows()
+
+
+def _question(asked: Mapping[str, Any]) -> Question:
+    return Question(
+        **{name: asked[name] for name in Question.__dataclass_fields__ if name in asked}
+    )
 
 
 # -- which tables ----------------------------------------------------------------------------------
