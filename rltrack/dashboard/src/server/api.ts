@@ -2,7 +2,8 @@
 
 import { decodeFrame, type PanelFrame } from "./frame";
 import type {
-  Change, ConsoleAnswer, Edit, Failed, Json, PanelRequest, Project, RunDetail, RunsAnswer,
+  Change, ConsoleAnswer, Edit, Failed, HistogramAnswer, HistogramRequest, Json, PanelRequest, Project, RunDetail,
+  RunMedia, RunsAnswer, TableAnswer, TableRequest,
 } from "./types";
 
 /** The server answered, and said no. */
@@ -113,6 +114,38 @@ export async function fetchText(project: string, run: string, path: string): Pro
 
 function runPath(project: string, run: string): string {
   return `${projectPath(project)}/runs/${encodeURIComponent(run)}`;
+}
+
+/** What some runs have logged besides numbers. */
+export async function fetchMedia(project: string, runs: string[]): Promise<RunMedia[]> {
+  return (await post<{ runs: RunMedia[] }>(`${projectPath(project)}/media`, { runs })).runs;
+}
+
+export function fetchHistograms(project: string, asked: HistogramRequest): Promise<HistogramAnswer> {
+  return post(`${projectPath(project)}/histograms`, asked);
+}
+
+/** A page of rows or groups of a table. */
+export function queryTable(project: string, asked: TableRequest): Promise<TableAnswer> {
+  return post(`${projectPath(project)}/tables/query`, asked);
+}
+
+/** Where all rows of an answer are as a file. */
+export function exportUrl(project: string, asked: TableRequest, format: "csv" | "parquet"): string {
+  return `${projectPath(project)}/tables/export?format=${format}&ask=${encodeURIComponent(JSON.stringify(asked))}`;
+}
+
+/** A logged file, by its address. */
+export async function fetchMediaText(url: string): Promise<string> {
+  return (await ask(url)).text();
+}
+
+export async function fetchMediaJson(url: string): Promise<Json> {
+  return (await ask(url)).json();
+}
+
+export async function fetchMediaBytes(url: string): Promise<ArrayBuffer> {
+  return (await ask(url)).arrayBuffer();
 }
 
 /** The points of many charts, in the order in which they were asked for. */

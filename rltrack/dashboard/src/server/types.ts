@@ -69,6 +69,115 @@ export interface MediaItem {
   height: number | null;
   frames: number | null;
   bytes: number | null;
+  format?: string;
+  sample_rate?: number;
+  channels?: number;
+  duration_s?: number;
+  points?: number;
+  nodes?: number;
+  edges?: number;
+  /** Names of classes by their number. */
+  classes?: Record<string, string>;
+  boxes?: Record<string, BoxSet>;
+  masks?: Record<string, MaskFile>;
+  /** How a table is drawn. */
+  chart?: ChartFacts | null;
+}
+
+/** Boxes over a picture, of one name. */
+export interface BoxSet {
+  box_data: Box[];
+  class_labels?: Record<string, string>;
+}
+
+export interface Box {
+  /** Parts of the size, or pixels. */
+  position: { minX: number; maxX: number; minY: number; maxY: number };
+  domain?: "pixel";
+  class_id: number;
+  scores?: Record<string, number>;
+  box_caption?: string;
+}
+
+export interface MaskFile {
+  url: string;
+  class_labels?: Record<string, string>;
+}
+
+/** A Vega-Lite specification over the rows of a table. */
+export interface ChartFacts {
+  preset: string;
+  fields: Record<string, string>;
+  strings: Record<string, string>;
+  /** Of one run; null where its preset is not there. */
+  spec: { [key: string]: Json } | null;
+  /** Of several runs, whose rows have a column `run`. */
+  overlay: { [key: string]: Json } | null;
+  split_table?: boolean;
+}
+
+/** What a run has logged besides numbers. */
+export interface RunMedia {
+  run: string;
+  media: MediaItem[];
+  histograms: string[];
+}
+
+export interface HistogramRequest {
+  key: string;
+  runs: string[];
+  columns: number;
+  bins: number;
+  outliers: boolean;
+}
+
+/** Histograms of several steps and runs with the same bins and columns. */
+export interface HistogramAnswer {
+  x: string;
+  edges: number[];
+  grid: number[];
+  /** Values beyond the edges. */
+  outside: number;
+  runs: { run: string; histograms: number; counts: (number[] | null)[] }[];
+  missing: string[];
+}
+
+export type TableCondition = string | { column: string; op: string; value?: Json } | TableCondition[];
+
+/** A question about a table; see `server/tables.py`. */
+export interface TableRequest {
+  key: string;
+  runs?: string[];
+  steps?: "last" | "all" | number | number[];
+  join?: { on: string[]; changed: boolean } | null;
+  computed?: Record<string, string>;
+  filter?: TableCondition | null;
+  group?: string[];
+  aggregates?: { column: string; fn: string; as?: string; q?: number }[];
+  subtotals?: boolean;
+  sort?: string[];
+  columns?: string[] | null;
+  offset?: number;
+  limit?: number;
+}
+
+export interface TableColumn {
+  name: string;
+  type: string;
+}
+
+export interface TableAnswer {
+  total: number;
+  offset: number;
+  columns: TableColumn[];
+  rows: Json[][];
+  levels?: number[];
+  cut: [number, number][];
+  tables: { run: string; step: number; rows: number }[];
+  /** The column that tells rows apart, if the table says one. */
+  primary_key?: string | null;
+  missing: string[];
+  took_ms: number;
 }
 
 export interface RunEvent {

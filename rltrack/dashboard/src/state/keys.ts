@@ -6,6 +6,7 @@ export const KEY_LIST: [string, string][] = [
   ["f", "fill the screen with the chart under the pointer"],
   ["← →", "previous or next chart, while one fills the screen"],
   ["r", "reset the zoom (as does a double click)"],
+  ["[ ]", "the step before or after, of all media (as Ctrl ← →; ten: Ctrl ↓ ↑)"],
   ["l", "fold or unfold the run table (as Ctrl J)"],
   ["w", "the run table alone"],
   ["j k", "the next or previous row"],

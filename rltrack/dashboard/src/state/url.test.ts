@@ -45,6 +45,7 @@ describe("views", () => {
       listWidth: 520,
       panel: "train/loss",
       tab: "config",
+      mediaStep: 2048,
     };
     expect(parseView(formatView(view))).toEqual(view);
   });

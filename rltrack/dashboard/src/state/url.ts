@@ -71,6 +71,8 @@ export interface View {
   panel: string | null;
   /** The tab of the run page. */
   tab: string;
+  /** Up to where media are shown; null: the latest. */
+  mediaStep: number | null;
 }
 
 /** The first of each is the default. */
@@ -96,6 +98,7 @@ export const DEFAULT_VIEW: View = {
   listWidth: 360,
   panel: null,
   tab: "charts",
+  mediaStep: null,
 };
 
 export function parseRoute(path: string): Route {
@@ -161,6 +164,7 @@ export function parseView(query: string): View {
     listWidth: Math.round(Number(params.get("width"))) || DEFAULT_VIEW.listWidth,
     panel: params.get("panel") || null,
     tab: params.get("tab") || "charts",
+    mediaStep: params.has("step") && Number.isFinite(Number(text("step"))) ? Number(text("step")) : null,
   };
 }
 
@@ -192,6 +196,7 @@ export function formatView(view: View): string {
   put("width", String(view.listWidth), String(DEFAULT_VIEW.listWidth));
   put("panel", view.panel ?? "");
   put("tab", view.tab, "charts");
+  put("step", view.mediaStep === null ? "" : String(view.mediaStep));
   // Slashes and commas need no escape in a query, and links are read by people.
   const query = params.toString().replaceAll("%2F", "/").replaceAll("%2C", ",");
   return query ? `?${query}` : "";
