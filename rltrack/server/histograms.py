@@ -110,7 +110,7 @@ def histograms_of(run: RunReader, key: str, x: str) -> Counted:
         if points is None:
             return Counted(np.empty(0), [], [])
         places = np.flatnonzero(points.kinds == OBJECT)
-        values = [points.column.objects[int(points.bits[at])] for at in places]
+        values: list[Any] = [points.column.objects[int(points.bits[at])] for at in places]
         fits = [at for at, value in enumerate(values) if _is_histogram(value)]
         at = axis_values(run, x, points.row[places[fits]])
     found = [(at[n], values[fit]) for n, fit in enumerate(fits) if np.isfinite(at[n])]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import httpx
 import numpy as np
@@ -28,10 +29,10 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def ask(client: httpx.Client, **body: object) -> dict[str, object]:
+def ask(client: httpx.Client, **body: object) -> dict[str, Any]:
     answer = client.post("/api/projects/p/histograms", json={"key": "h", **body})
     assert answer.status_code == 200, answer.text
-    found: dict[str, object] = answer.json()
+    found: dict[str, Any] = answer.json()
     return found
 
 
@@ -49,7 +50,7 @@ def test_coarser_bins_and_columns_share_all_values(client: httpx.Client) -> None
     found = ask(client, runs=["even", "grown", "none"], columns=7, bins=9, outliers=True)
 
     assert found["missing"] == ["none"]
-    even, grown = found["runs"]  # type: ignore[misc]
+    even, grown = found["runs"]
     sums = [
         sum(sum(column) for column in one["counts"] if column is not None) for one in (even, grown)
     ]
@@ -62,9 +63,8 @@ def test_an_outlier_does_not_make_the_rest_one_line(client: httpx.Client) -> Non
     found = ask(client, runs=["grown"])
 
     edges = found["edges"]
-    assert isinstance(edges, list)
     assert edges[0] > -40
-    assert found["outside"] > 0  # type: ignore[operator]
+    assert found["outside"] > 0
 
 
 @pytest.mark.parametrize(
