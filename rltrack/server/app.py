@@ -42,6 +42,7 @@ from rltrack.server.logs import console_answer
 from rltrack.server.media import media_answer
 from rltrack.server.page import STATIC, page_answer
 from rltrack.server.query import answer_query
+from rltrack.server.sweeps import routes as sweep_routes
 from rltrack.server.tables import Tables
 from rltrack.stats.curves import Band
 from rltrack.store.media import file_inside
@@ -112,6 +113,7 @@ def create_app(
             Route(f"{one}/media", site.all_media, methods=["POST"]),
             Route(f"{one}/histograms", site.histograms, methods=["POST"]),
             Route(f"{one}/changes", site.changes),
+            *sweep_routes(root, _body),
             Route("/api/{path:path}", site.unknown),
             Route("/{path:path}", site.page),
         ],

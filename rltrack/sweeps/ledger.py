@@ -84,6 +84,28 @@ class Trial:
         return self.values if self.state in ("finished", "stopped") else None
 
 
+@dataclass(frozen=True, slots=True)
+class AgentFacts:
+    """One agent, as the others see it.
+
+    Attributes:
+        began_ns: when it joined.
+        beat_s: seconds since its last sign of life.
+        state: `gone` is one that left in order, `dead` one that did not.
+        running: numbers of its trials that run.
+        reason: why it left, if it said so.
+    """
+
+    name: str
+    host: str
+    pid: int
+    began_ns: int
+    beat_s: float
+    state: Literal["alive", "gone", "dead"]
+    running: tuple[int, ...]
+    reason: str | None
+
+
 @dataclass(slots=True)
 class _Log:
     """The log of one agent, as far as it was read."""
@@ -94,7 +116,9 @@ class _Log:
     host: str = ""
     pid: int = 0
     process: str = ""
+    began_ns: int = 0
     closed: bool = False
+    reason: str | None = None
     running: set[int] = field(default_factory=set)
 
 
@@ -368,6 +392,29 @@ class Ledger:
                 if not self.is_queued(number):
                     self.end(trial, "failed", None, f"{told}, as {trial.losses - 1} before it")
 
+    def agents(self) -> list[AgentFacts]:
+        """Who works on the sweep, or did: those that took a trial or still might."""
+        with self.lock:
+            worked = {trial.agent for trial in self.trials.values()}
+            found = []
+            for name, log in self._logs.items():
+                if log.closed and name not in worked:
+                    continue  # somebody who only controlled the sweep
+                try:
+                    beat_s = max(0.0, self._now() - log.path.stat().st_mtime)
+                except OSError:
+                    beat_s = float("inf")
+                state: Literal["alive", "gone", "dead"] = (
+                    "gone" if log.closed else "alive" if self._lives(log) else "dead"
+                )
+                running = tuple(sorted(log.running))
+                found.append(
+                    AgentFacts(
+                        name, log.host, log.pid, log.began_ns, beat_s, state, running, log.reason
+                    )
+                )
+            return sorted(found, key=lambda one: (one.state != "alive", -one.began_ns))
+
     def _lives(self, log: _Log) -> bool:
         if log.closed:
             return False
@@ -445,6 +492,7 @@ class Ledger:
         kind = line.get("t")
         if kind == "agent":
             log.host, log.pid, log.process = line["host"], line["pid"], line["process"]
+            log.began_ns = line["at"]
         elif kind == "trial":
             self._apply_trial(name, log, line)
         elif kind == "end":
@@ -473,7 +521,7 @@ class Ledger:
                 self._state_stamp = stamp
                 self.state, self.state_reason = line["state"], line["reason"]
         elif kind == "bye":
-            log.closed = True
+            log.closed, log.reason = True, line.get("reason")
             self._looked_at = float("-inf")
 
     def _apply_request(self, name: str, line: dict[str, Any]) -> None:
