@@ -3,7 +3,8 @@
 claim     a version's file is written under a hidden name and hard-linked to the next free
 number, which fails if somebody was faster: then the next one is tried
 change    a file of its own for each; of two changes of one thing the later counts
-delete    ``v3.json`` becomes ``v3.deleted``, so that no other version ever gets its number
+delete    ``v3.json`` becomes ``v3.deleted``, so that no other version ever gets its number;
+          `restore` names it back
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from rltrack._names import folder_name, name_of_folder
+from rltrack.artifacts.blobs import Blobs
+from rltrack.artifacts.manifest import read_manifest
 from rltrack.artifacts.names import LATEST, version_number
 from rltrack.errors import ArtifactError, NotFoundError, StorageError
 
@@ -337,6 +340,30 @@ class Collection:
                     f"{self.project}/{self.name} has no version v{number}"
                 ) from None
 
+    def restore(self, number: int) -> None:
+        """Put a deleted version back, with the aliases that nobody has got since.
+
+        Raises:
+            NotFoundError: there is no such version to be put back.
+            ArtifactError: `rltrack gc` has taken its contents.
+            StorageError: the folder cannot be written.
+        """
+        gone = self.folder / f"v{number}{_DELETED}"
+        with _storing(self.folder):
+            try:
+                digest = json.loads(gone.read_text(encoding="utf-8"))["digest"]
+            except (FileNotFoundError, ValueError, KeyError, TypeError):
+                raise NotFoundError(
+                    f"{self.project}/{self.name} has no deleted version v{number}"
+                ) from None
+            blobs = Blobs(self.root)
+            if missing := [one for one in _digests(blobs, digest) if not blobs.has(one)]:
+                raise ArtifactError(
+                    f"{self.project}/{self.name}:v{number} cannot be put back: {len(missing)} of "
+                    "its files are gone with `rltrack gc`"
+                )
+            os.rename(gone, self.folder / f"v{number}.json")
+
     def _put(self, name: str, values: Mapping[str, Any]) -> None:
         target = self.folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -350,6 +377,14 @@ class Collection:
             file.flush()
             os.fsync(file.fileno())  # a version whose file is empty after a power loss is none
         return part
+
+
+def _digests(blobs: Blobs, manifest: str) -> list[str]:
+    """All blobs that a version needs, the list of its files first."""
+    if not blobs.has(manifest):
+        return [manifest]
+    entries = read_manifest(blobs, manifest).values()
+    return [manifest, *(entry.digest for entry in entries if entry.is_blob)]
 
 
 def _project_folder(root: Path, project: str) -> Path:

@@ -23,7 +23,7 @@ from starlette.responses import FileResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
 from rltrack._version import __version__
-from rltrack.errors import NotFoundError, UsageError
+from rltrack.errors import Error, NotFoundError, UsageError
 from rltrack.server.answered import Answered
 from rltrack.server.answers import (
     Refusal,
@@ -31,6 +31,17 @@ from rltrack.server.answers import (
     describe_run,
     describe_whole_run,
     json_answer,
+)
+from rltrack.server.artifacts import (
+    artifacts_of_run,
+    change_version,
+    delete_versions,
+    file_answer,
+    lineage,
+    list_collections,
+    list_files,
+    list_versions,
+    restore_versions,
 )
 from rltrack.server.bands import CENTRES, SPREADS, bands_of
 from rltrack.server.changes import LOOK_S, Watch
@@ -102,6 +113,15 @@ def create_app(
             Route(f"{one}/runs/{{run}}/media/{{path:path}}", site.media),
             Route(f"{one}/runs/{{run}}/files/{{path:path}}", site.file),
             Route(f"{one}/runs/{{run}}/console", site.console),
+            Route(f"{one}/runs/{{run}}/artifacts", site.run_artifacts),
+            Route(f"{one}/artifacts", site.artifacts),
+            Route(f"{one}/artifacts/change", site.change_artifact, methods=["POST"]),
+            Route(f"{one}/artifacts/delete", site.delete_artifacts, methods=["POST"]),
+            Route(f"{one}/artifacts/restore", site.restore_artifacts, methods=["POST"]),
+            Route(f"{one}/artifact/{{name}}", site.artifact),
+            Route(f"{one}/artifact/{{name}}/{{version}}/files", site.artifact_files),
+            Route(f"{one}/artifact/{{name}}/{{version}}/lineage", site.lineage),
+            Route(f"{one}/artifact/{{name}}/{{version}}/file/{{path:path}}", site.artifact_file),
             Route(f"{one}/query", site.query, methods=["POST"]),
             Route(f"{one}/edit", site.edit, methods=["POST"]),
             Route(f"{one}/delete", site.delete, methods=["POST"]),
@@ -215,6 +235,54 @@ class _Site:
     def console(self, request: Request) -> Response:
         _, run = self._run(request)
         return json_answer(request, console_answer(run, request.query_params.get("after")))
+
+    def artifacts(self, request: Request) -> Response:
+        found = list_collections(self._catalog.root, request.path_params["project"])
+        return json_answer(request, {"collections": found})
+
+    def artifact(self, request: Request) -> Response:
+        named = request.path_params
+        found = list_versions(self._catalog.root, named["project"], named["name"], self._told_run)
+        return json_answer(request, found)
+
+    def artifact_files(self, request: Request) -> Response:
+        return json_answer(request, list_files(self._catalog.root, **request.path_params))
+
+    def artifact_file(self, request: Request) -> Response:
+        as_text = request.query_params.get("as") == "text"
+        return file_answer(self._catalog.root, **request.path_params, as_text=as_text)
+
+    def lineage(self, request: Request) -> Response:
+        found = lineage(self._catalog.root, **request.path_params, find_run=self._told_run)
+        return json_answer(request, found)
+
+    def run_artifacts(self, request: Request) -> Response:
+        named = request.path_params
+        found = artifacts_of_run(self._catalog.root, named["project"], named["run"])
+        return json_answer(request, found)
+
+    async def change_artifact(self, request: Request) -> Response:
+        return await self._changed_artifact(request, change_version)
+
+    async def delete_artifacts(self, request: Request) -> Response:
+        return await self._changed_artifact(request, delete_versions)
+
+    async def restore_artifacts(self, request: Request) -> Response:
+        return await self._changed_artifact(request, restore_versions)
+
+    async def _changed_artifact(
+        self, request: Request, work: Callable[[Path, str, Any], dict[str, Any]]
+    ) -> Response:
+        body, name = await _body(request), request.path_params["project"]
+        return json_answer(request, await run_in_threadpool(work, self._catalog.root, name, body))
+
+    def _told_run(self, project: str, run_id: str) -> dict[str, Any] | None:
+        try:
+            there = self._catalog.project(project)
+            run = there.find([run_id])[run_id]
+        except Error:
+            return None
+        return None if run is None else describe_run(there, run)
 
     async def query(self, request: Request) -> Response:
         return await self._posted(request, answer_query)

@@ -48,7 +48,7 @@ def page(browser: Browser, address: str) -> Iterator[Page]:
 
     def on_console(message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):
-            faults.append(f"{message.type}: {message.text}")
+            faults.append(f"{message.type}: {message.text} ({message.location['url']})")
 
     def on_request(request: Request) -> None:
         if not request.url.startswith((address, "data:", "blob:")):

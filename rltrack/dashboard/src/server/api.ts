@@ -2,6 +2,7 @@
 
 import { decodeFrame, type PanelFrame } from "./frame";
 import type {
+  ArtifactCollection, ArtifactDetail, ArtifactFile, Lineage, NamedVersion,
   Change, ConsoleAnswer, Edit, Failed, HistogramAnswer, HistogramRequest, Json, PanelRequest, Project, RunDetail,
   RunMedia, RunsAnswer, TableAnswer, TableRequest,
 } from "./types";
@@ -156,6 +157,71 @@ export async function fetchSeries(project: string, panels: PanelRequest[]): Prom
     body: JSON.stringify({ panels }),
   });
   return decodeFrame(await answer.arrayBuffer());
+}
+
+// -- artifacts ----------------------------------------------------------------------------------
+
+export async function fetchCollections(project: string): Promise<ArtifactCollection[]> {
+  return (await askJson<{ collections: ArtifactCollection[] }>(`${projectPath(project)}/artifacts`)).collections;
+}
+
+export function fetchArtifact(project: string, name: string): Promise<ArtifactDetail> {
+  return askJson(artifactPath(project, name));
+}
+
+export function fetchArtifactFiles(
+  project: string,
+  name: string,
+  version: string,
+): Promise<{ count: number; files: ArtifactFile[] }> {
+  return askJson(`${artifactPath(project, name)}/${version}/files`);
+}
+
+export function fetchLineage(project: string, name: string, version: string): Promise<Lineage> {
+  return askJson(`${artifactPath(project, name)}/${version}/lineage`);
+}
+
+export function fetchRunArtifacts(
+  project: string,
+  run: string,
+): Promise<{ logged: NamedVersion[]; used: NamedVersion[] }> {
+  return askJson(`${runPath(project, run)}/artifacts`);
+}
+
+/** Where a file of a version lies. */
+export function artifactFileUrl(project: string, name: string, version: string, path: string): string {
+  return `${artifactPath(project, name)}/${version}/file/${path.split("/").map(encodeURIComponent).join("/")}`;
+}
+
+export async function fetchArtifactText(project: string, name: string, version: string, path: string): Promise<string> {
+  return (await ask(`${artifactFileUrl(project, name, version, path)}?as=text`)).text();
+}
+
+export interface VersionChange {
+  name: string;
+  version: string;
+  aliases?: string[];
+  tags?: string[];
+  description?: string | null;
+}
+
+/** Change what is said of a version; the answer holds the changes that put it back. */
+export function changeVersion(project: string, change: VersionChange): Promise<{ undo: VersionChange[] }> {
+  return post(`${projectPath(project)}/artifacts/change`, change);
+}
+
+/** Delete versions, or put deleted ones back. */
+export function removeVersions(
+  project: string,
+  how: "delete" | "restore",
+  name: string,
+  versions: string[],
+): Promise<{ done: string[]; failed: { version: string; error: string }[] }> {
+  return post(`${projectPath(project)}/artifacts/${how}`, { name, versions });
+}
+
+function artifactPath(project: string, name: string): string {
+  return `${projectPath(project)}/artifact/${encodeURIComponent(name)}`;
 }
 
 /** Open the stream of "what changed": of one project, or of the list of projects. */

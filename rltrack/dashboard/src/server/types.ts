@@ -250,3 +250,86 @@ export interface Change {
   version: number;
   runs: string[];
 }
+
+/** All versions of one name. */
+export interface ArtifactCollection {
+  name: string;
+  type: string;
+  version_count: number;
+  aliases: string[];
+  /** Of the newest version, in bytes. */
+  size: number;
+  /** Files of the newest version. */
+  count: number;
+  total_size: number;
+  newest: number;
+  description: string | null;
+  updated_at: number;
+}
+
+/** A run as an artifact knows it; without name it is gone. */
+export interface NamedRun {
+  project: string;
+  id: string;
+  name: string | null;
+  state: State | null;
+  slot: number | null;
+}
+
+export interface ArtifactVersion {
+  version: string;
+  digest: string;
+  size: number;
+  count: number;
+  created_at: number;
+  updated_at: number;
+  description: string | null;
+  metadata: { [key: string]: Json };
+  aliases: string[];
+  tags: string[];
+  ttl_s: number | null;
+  /** Of a link: what it shows. */
+  source: string | null;
+  step: number | null;
+  run: NamedRun | null;
+  uses: (NamedRun & { time: number; use_as: string | null })[];
+}
+
+export interface ArtifactDetail {
+  name: string;
+  project: string;
+  type: string;
+  versions: ArtifactVersion[];
+}
+
+export interface ArtifactFile {
+  path: string;
+  digest: string;
+  size: number;
+  /** Where it is, if it stays elsewhere. */
+  ref: string | null;
+  type: string | null;
+}
+
+/** A version, told in short. */
+export interface NamedVersion {
+  project: string;
+  name: string;
+  version: string;
+  type: string;
+  aliases: string[];
+  size: number;
+  count: number;
+  created_at: number;
+  digest: string;
+}
+
+export type LineageNode =
+  | { id: string; kind: "run"; run: NamedRun }
+  | { id: string; kind: "version"; version: NamedVersion };
+
+export interface Lineage {
+  nodes: LineageNode[];
+  edges: [string, string][];
+  left_out: boolean;
+}

@@ -5,6 +5,8 @@ export type Route =
   | { page: "project"; project: string }
   | { page: "run"; project: string; run: string }
   | { page: "compare"; project: string; runs: string[] }
+  | { page: "artifacts"; project: string; name: string | null; version: string | null }
+  | { page: "statistics"; project: string }
   | { page: "unknown" };
 
 export interface Zoom {
@@ -117,7 +119,23 @@ export function parseRoute(path: string): Route {
   if (names[0] === "p" && names[2] === "compare" && names.length === 4) {
     return { page: "compare", project: names[1]!, runs: parseList(names[3]!) };
   }
+  if (names[0] === "p" && names[2] === "artifacts" && names.length <= 5) {
+    return { page: "artifacts", project: names[1]!, name: names[3] ?? null, version: names[4] ?? null };
+  }
+  if (names[0] === "p" && names[2] === "statistics" && names.length === 3) {
+    return { page: "statistics", project: names[1]! };
+  }
   return { page: "unknown" };
+}
+
+/** Of all artifacts of a project, of one, or of one version of it. */
+export function artifactPath(project: string, name?: string, version?: string): string {
+  const parts = ["artifacts", name, version].filter((part) => part !== undefined);
+  return [projectPath(project), ...parts.map(encodeURIComponent)].join("/");
+}
+
+export function statisticsPath(project: string): string {
+  return `${projectPath(project)}/statistics`;
 }
 
 export function comparePath(project: string, runs: string[]): string {

@@ -1,0 +1,17 @@
+/** The pages of a project, as its navigation names them. */
+
+import { artifactPath, projectPath, type Route } from "../state/url";
+
+export interface Section {
+  name: string;
+  href: string;
+  /** The pages that belong to it. */
+  pages: Route["page"][];
+}
+
+export function sectionsOf(project: string): Section[] {
+  return [
+    { name: "Runs", href: projectPath(project), pages: ["project", "run", "compare"] },
+    { name: "Artifacts", href: artifactPath(project), pages: ["artifacts"] },
+  ];
+}
