@@ -6,6 +6,7 @@ import contextlib
 import gzip
 import json
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
@@ -32,8 +33,11 @@ _MORE_FACTS: Final = (
 class Refusal(Exception):
     """A request that cannot be answered: what was asked and found, and what to do next."""
 
-    def __init__(self, status: int, error: str, hint: str) -> None:
+    def __init__(
+        self, status: int, error: str, hint: str, headers: Mapping[str, str] | None = None
+    ) -> None:
         super().__init__(error)
+        self.headers = headers or {}
         self.status = status
         self.error = error
         self.hint = hint

@@ -294,7 +294,7 @@ class _Site:
         return await self._posted(request, delete_runs)
 
     async def restore(self, request: Request) -> Response:
-        body, name = await _body(request), request.path_params["project"]
+        body, name = await read_body(request), request.path_params["project"]
         done = await run_in_threadpool(restore_runs, self._catalog.root, name, body)
         return json_answer(request, done)
 
@@ -304,7 +304,7 @@ class _Site:
     async def _posted(
         self, request: Request, work: Callable[[Project, Any], dict[str, Any]]
     ) -> Response:
-        body = await _body(request)
+        body = await read_body(request)
         name = request.path_params["project"]
 
         def answer() -> dict[str, Any]:
@@ -315,7 +315,7 @@ class _Site:
         return json_answer(request, await run_in_threadpool(answer))
 
     async def series(self, request: Request) -> Response:
-        asked = _asked_panels(await _body(request))
+        asked = _asked_panels(await read_body(request))
         name = request.path_params["project"]
 
         def answer() -> bytes:
@@ -333,7 +333,7 @@ class _Site:
         return Response(body, 200, {"cache-control": "no-store"}, "application/octet-stream")
 
     async def tables(self, request: Request) -> Response:
-        body = await _body(request)
+        body = await read_body(request)
         name = request.path_params["project"]
 
         def answer() -> dict[str, Any]:
@@ -428,7 +428,12 @@ def _version(text: str | None) -> int:
         raise Refusal(400, f"since={text!r} is no number", "leave it out to get all runs") from None
 
 
-async def _body(request: Request) -> Any:
+async def read_body(request: Request) -> Any:
+    """The JSON that was sent.
+
+    Raises:
+        Refusal: it is none, or too long.
+    """
     # A form of another site cannot say this without asking first, which is refused.
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json":
@@ -441,7 +446,7 @@ async def _body(request: Request) -> Any:
     try:
         return json.loads(data)
     except ValueError:
-        raise Refusal(400, "the body is no JSON", "send an object with a list of panels") from None
+        raise Refusal(400, "the body is no JSON", "send an object") from None
 
 
 def _asked_panels(body: Any) -> list[dict[str, Any]]:
@@ -521,7 +526,9 @@ def _panel(
 
 def _refusal_answer(request: Request, refusal: Exception) -> Response:
     assert isinstance(refusal, Refusal)
-    return json_answer(request, {"error": refusal.error, "hint": refusal.hint}, refusal.status)
+    answer = json_answer(request, {"error": refusal.error, "hint": refusal.hint}, refusal.status)
+    answer.headers.update(refusal.headers)
+    return answer
 
 
 def _not_found_answer(request: Request, error: Exception) -> Response:

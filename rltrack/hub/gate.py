@@ -1,0 +1,280 @@
+"""Who may ask what: one table, and the middleware that holds every request against it.
+
+A route that the table does not name is refused, so one that somebody adds is closed until its
+rule is written here. What a rule lets through may still be answered in part only: lists show
+what `Who` sees of them (`rltrack.server.sight`).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, Final, Literal
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.routing import Match, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from rltrack.hub.identity import NOBODY, Identities
+from rltrack.hub.limits import Buckets, TooMany
+from rltrack.hub.sight import HubSight
+from rltrack.hub.who import Level, Who, entity_of
+from rltrack.server.answers import Refusal, json_answer
+
+SESSION_COOKIE: Final = "rltrack-session"
+LINK_COOKIE: Final = "rltrack-share"
+
+Right = Literal[
+    "anyone",  # nothing to see but what everybody may
+    "listing",  # everybody; the answer shows only what they see
+    "user",  # whoever has signed in, with any key
+    "upload",  # whoever may write something
+    "account",  # whoever may change their own account: a session, or a key for all
+    "admin",  # of the server
+    "run",  # who may read that run of the project; share links to it, too
+    "some",  # who may read at least a run of the project; the answer shows those
+    "read",  # who may read the whole project
+    "write",  # who may add and change runs
+    "own",  # who may say who sees the project
+]
+
+_ONE: Final = "/api/projects/{project}"
+_SYNC: Final = "/api/sync/{project}"
+
+RULES: Final[Mapping[tuple[str, str], Right]] = {
+    # -- the page
+    ("GET", "/{path:path}"): "anyone",
+    ("GET", "/api/{path:path}"): "anyone",  # there is no such thing
+    ("GET", "/api/meta"): "anyone",
+    ("GET", "/share/{secret}"): "anyone",
+    # -- signing in
+    ("GET", "/api/account"): "anyone",
+    ("POST", "/api/login"): "anyone",
+    ("POST", "/api/logout"): "anyone",
+    ("POST", "/api/invitation"): "anyone",
+    ("POST", "/api/invitation/accept"): "anyone",
+    ("GET", "/api/oidc/start"): "anyone",
+    ("GET", "/api/oidc/callback"): "anyone",
+    # -- one's own account
+    ("POST", "/api/account/password"): "account",
+    ("GET", "/api/account/keys"): "account",
+    ("POST", "/api/account/keys"): "account",
+    ("DELETE", "/api/account/keys/{id}"): "account",
+    ("GET", "/api/account/sessions"): "account",
+    ("DELETE", "/api/account/sessions/{id}"): "account",
+    # -- teams: what a role in them allows is for their routes to say
+    ("GET", "/api/teams"): "user",
+    ("POST", "/api/teams"): "account",
+    ("GET", "/api/teams/{team}"): "user",
+    ("POST", "/api/teams/{team}/invitations"): "account",
+    ("PUT", "/api/teams/{team}/members/{user}"): "account",
+    ("DELETE", "/api/teams/{team}/members/{user}"): "account",
+    # -- the server
+    ("GET", "/api/admin/users"): "admin",
+    ("POST", "/api/admin/invitations"): "admin",
+    ("PUT", "/api/admin/users/{user}"): "admin",
+    ("DELETE", "/api/admin/users/{user}"): "admin",
+    ("POST", "/api/admin/users/{user}/password"): "admin",
+    ("GET", "/api/admin/quotas"): "admin",
+    ("PUT", "/api/admin/quotas/{entity}"): "admin",
+    ("GET", "/api/admin/audit"): "admin",
+    # -- projects
+    ("GET", "/api/changes"): "listing",
+    ("GET", "/api/projects"): "listing",
+    ("GET", f"{_ONE}/runs"): "some",
+    ("GET", f"{_ONE}/runs/{{run}}"): "run",
+    ("GET", f"{_ONE}/runs/{{run}}/media/{{path:path}}"): "run",
+    ("GET", f"{_ONE}/runs/{{run}}/files/{{path:path}}"): "run",
+    ("GET", f"{_ONE}/runs/{{run}}/console"): "run",
+    ("GET", f"{_ONE}/changes"): "some",
+    ("POST", f"{_ONE}/series"): "some",
+    ("POST", f"{_ONE}/query"): "some",
+    ("POST", f"{_ONE}/tables/query"): "read",
+    ("POST", f"{_ONE}/edit"): "write",
+    ("POST", f"{_ONE}/delete"): "write",
+    ("POST", f"{_ONE}/restore"): "write",
+    ("POST", f"{_ONE}/move"): "write",
+    ("GET", f"{_ONE}/access"): "read",
+    ("PUT", f"{_ONE}/access"): "own",
+    ("GET", f"{_ONE}/links"): "write",
+    ("POST", f"{_ONE}/links"): "write",
+    ("DELETE", f"{_ONE}/links/{{id}}"): "write",
+    # -- what machines send
+    ("GET", f"{_SYNC}/{{run}}"): "write",
+    ("POST", f"{_SYNC}/{{run}}/journal/{{segment}}"): "write",
+    ("PUT", f"{_SYNC}/{{run}}/facts"): "write",
+    ("PUT", f"{_SYNC}/{{run}}/files/{{path:path}}"): "write",
+    ("PUT", f"{_SYNC}/artifacts/{{path:path}}"): "write",
+    ("POST", "/api/sync/blobs/missing"): "upload",
+    ("POST", "/api/sync/blobs/{digest}"): "upload",
+}
+
+#: Requests a second of each key and session, and of each address of those who have none.
+ANONYMOUS_PER_S: Final = 30.0
+#: Keys that open nothing, of each address.
+_WRONG_KEYS_PER_S: Final = 0.2
+_CHANGES_NOTHING: Final = ("GET", "HEAD", "OPTIONS")
+
+
+class Gate:
+    """Says who asks, and refuses what they may not.
+
+    Args:
+        app: what answers.
+        identities: None: the server has no accounts, and everybody may do everything.
+        per_s: requests a second of one key or session.
+    """
+
+    def __init__(self, app: ASGIApp, identities: Identities | None, per_s: float) -> None:
+        self._app = app
+        self._identities = identities
+        self._signed_in = Buckets(per_s)
+        self._anonymous = Buckets(ANONYMOUS_PER_S)
+        self._wrong_keys = Buckets(_WRONG_KEYS_PER_S)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request = Request(scope)
+        try:
+            who = await self._identify(request)
+            self._spare(request, who)
+            scope.setdefault("state", {})["who"] = who
+            found = _route_of(scope)
+            if found is not None:  # else the router says what is wrong
+                scope["state"]["sight"] = await self._check(request, who, *found)
+        except Refusal as refusal:
+            told = {"error": refusal.error, "hint": refusal.hint}
+            answer = json_answer(request, told, refusal.status)
+            answer.headers.update(refusal.headers)
+            await answer(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
+
+    async def _identify(self, request: Request) -> Who:
+        if self._identities is None:
+            return EVERYBODY
+        scheme, _, key = request.headers.get("authorization", "").partition(" ")
+        if scheme:
+            who = None
+            if scheme.lower() == "bearer":
+                who = await run_in_threadpool(self._identities.by_key, key.strip())
+            if who is None:
+                if wait := self._wrong_keys.take(address_of(request)):
+                    raise TooMany("too many keys that are none", wait)
+                raise Refusal(401, "the API key opens nothing here", _MAKE_A_KEY, _CHALLENGE)
+            return who
+        who = NOBODY
+        if cookie := request.cookies.get(SESSION_COOKIE):
+            who = await run_in_threadpool(self._identities.by_cookie, cookie) or NOBODY
+        if secret := request.cookies.get(LINK_COOKIE):
+            link = await run_in_threadpool(self._identities.link, secret)
+            who = dataclasses.replace(who, link=link)
+        if who.is_signed_in and request.method not in _CHANGES_NOTHING:
+            # A browser sends the cookie with a form of another site of ours, too; but no form
+            # says JSON, and a script of another site may not before we have allowed it.
+            kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+            if kind != "application/json":
+                raise Refusal(415, f"content-type={kind!r}", "send application/json")
+        return who
+
+    def _spare(self, request: Request, who: Who) -> None:
+        if who.is_signed_in:
+            wait = self._signed_in.take(who.by)
+        elif who.is_everybody:
+            return
+        else:
+            wait = self._anonymous.take(address_of(request))
+        if wait:
+            raise TooMany("too many requests", wait)
+
+    async def _check(
+        self, request: Request, who: Who, route: str, params: Mapping[str, Any]
+    ) -> HubSight:
+        method = "GET" if request.method == "HEAD" else request.method
+        right = RULES.get((method, route))
+        if right is None:
+            raise Refusal(403, f"nobody may {method} {route}", "its rule is missing in the gate")
+        sight = HubSight(who, self._identities)
+        if right in ("anyone", "listing") or who.is_everybody:
+            return sight
+        if right in ("user", "upload", "account", "admin"):
+            _check_account(who, right)
+            return sight
+        project, run = who.full_name(params["project"]), params.get("run")
+        if entity_of(project) is None:
+            raise _no_such_project(project)
+        await run_in_threadpool(_check_project, sight, right, project, run)
+        return sight
+
+
+def _check_account(who: Who, right: str) -> None:
+    if not who.is_signed_in:
+        raise _sign_in()
+    allowed = {
+        "user": True,
+        "upload": who.scope != "read",
+        "account": who.manages_account,
+        "admin": who.is_admin,
+    }
+    if not allowed[right]:
+        raise Refusal(403, f"{_told(who)} may not do this", _ASK[right])
+
+
+def _check_project(sight: HubSight, right: str, project: str, run: str | None) -> None:
+    who = sight.who
+    runs = sight.runs_of(project)
+    reads = {"run": runs is None or run in runs, "some": runs is None or bool(runs)}
+    if reads.get(right, runs is None):
+        if right in ("run", "some", "read") or sight.may(_LEVELS[right], project):
+            return
+        if not who.is_signed_in:
+            raise _sign_in()
+        raise Refusal(403, f"{_told(who)} may only read {project}", _ASK[right])
+    if not who.is_signed_in and who.link is None:
+        raise _sign_in()
+    # Whoever may not see a project does not learn whether it is there.
+    raise _no_such_project(project)
+
+
+def address_of(request: Request) -> str:
+    """From where a request comes; a trusted proxy has said whose it is."""
+    return request.client.host if request.client is not None else ""
+
+
+def _route_of(scope: Scope) -> tuple[str, Mapping[str, Any]] | None:
+    for route in scope["app"].routes:
+        match, child = route.matches(scope)
+        if match is Match.FULL:
+            if not isinstance(route, Route):
+                raise Refusal(403, "nobody may ask this", "its rule is missing in the gate")
+            return route.path, child["path_params"]
+    return None
+
+
+def _told(who: Who) -> str:
+    return f"the key of {who.name}" if who.by.startswith("key ") else str(who.name)
+
+
+def _sign_in() -> Refusal:
+    return Refusal(401, "this is for people who have signed in", _MAKE_A_KEY, _CHALLENGE)
+
+
+def _no_such_project(project: str) -> Refusal:
+    return Refusal(404, f"no project {project!r} that you may see", "ask its owner for access")
+
+
+_MAKE_A_KEY: Final = "sign in on the server's page; programs need an API key from there"
+_CHALLENGE: Final = {"www-authenticate": "Bearer"}
+_LEVELS: Final[Mapping[str, Level]] = {"write": "write", "own": "own"}
+_ASK: Final = {
+    "upload": "make a key that may write",
+    "account": "sign in on the server's page, or make a key of scope admin",
+    "admin": "ask an administrator of this server",
+    "write": "ask an owner of the team, or make a key that may write",
+    "own": "ask an owner of the team, or make a key of scope admin",
+}
+EVERYBODY: Final = Who(by="open", is_admin=True)
