@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import ipaddress
+import time
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.requests import Request
 
 from rltrack.errors import UsageError
+from rltrack.hub import receive
+from rltrack.hub.accounts import people
+from rltrack.hub.accounts import routes as accounts
+from rltrack.hub.accounts.asked import Accounts
 from rltrack.hub.config import HubConfig
 from rltrack.hub.database import Database
+from rltrack.hub.folder_storage import FolderStorage
+from rltrack.hub.gate import Gate
+from rltrack.hub.identity import Identities
+from rltrack.hub.who import Who
 from rltrack.server.app import create_app
 from rltrack.server.guard import Guard
 
@@ -29,15 +39,39 @@ def create_hub(config: HubConfig) -> Starlette:
             "listen on 127.0.0.1, or leave the accounts on"
         )
     database = Database(config.database_url)
+    identities = Identities(database) if config.accounts else None
+    storage = FolderStorage(config.root)
+    routes = receive.routes(storage, whole_name=_whole_name)
+    if identities is not None:
+        routes += accounts.routes(Accounts(database, identities, config))
     app = create_app(
         config.root,
         host=config.host,
         static=config.static,
-        middleware=[Middleware(Guard, host=config.host, public_url=config.public_url)],
+        routes=routes,
+        middleware=[
+            Middleware(Guard, host=config.host, public_url=config.public_url),
+            Middleware(Gate, identities=identities, per_s=config.requests_per_s),
+        ],
     )
+    app.state.accounts = config.accounts
     app.state.database = database
     app.state.closing.append(database.close)
     return app
+
+
+def set_up_link(app: Starlette, address: str) -> str | None:
+    """A link by which the first user of a new server makes their account; None: it has users."""
+    database: Database = app.state.database
+    with database.write() as session:
+        if not app.state.accounts or people.has_users(session):
+            return None
+        return f"{address}/join#{people.invite(session, 'setup', now=time.time())}"
+
+
+def _whole_name(request: Request, project: str) -> str:
+    who: Who = request.scope["state"]["who"]
+    return who.full_name(project)
 
 
 def _is_local(host: str) -> bool:

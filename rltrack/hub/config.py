@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from rltrack.server.page import STATIC
@@ -24,6 +24,16 @@ class HubConfig:
     """Addresses whose ``X-Forwarded-*`` headers are believed, with commas between."""
     accounts: bool = True
     """Without them everybody who reaches the server may do everything."""
+    requests_per_s: float = 1000.0
+    """What one key or session may ask of one replica, and ten times that at once."""
+    quota_bytes: int | None = None
+    """What the projects of one user or team may take, where nothing else is set for them."""
+    oidc_issuer: str | None = None
+    """Where people can sign in besides: the address of an OpenID Connect provider."""
+    oidc_client_id: str = ""
+    oidc_client_secret: str = field(default="", repr=False)
+    oidc_name: str = "single sign-on"
+    """What the button says."""
     static: Path = STATIC
     """The built page."""
 

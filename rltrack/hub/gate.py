@@ -14,7 +14,7 @@ from typing import Any, Final, Literal
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.routing import Match, Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from rltrack.hub.identity import NOBODY, Identities
 from rltrack.hub.limits import Buckets, TooMany
@@ -29,7 +29,6 @@ Right = Literal[
     "anyone",  # nothing to see but what everybody may
     "listing",  # everybody; the answer shows only what they see
     "user",  # whoever has signed in, with any key
-    "upload",  # whoever may write something
     "account",  # whoever may change their own account: a session, or a key for all
     "admin",  # of the server
     "run",  # who may read that run of the project; share links to it, too
@@ -39,8 +38,8 @@ Right = Literal[
     "own",  # who may say who sees the project
 ]
 
-_ONE: Final = "/api/projects/{project}"
-_SYNC: Final = "/api/sync/{project}"
+_ONE: Final = "/api/projects/{project:project}"
+_SYNC: Final = "/api/sync/{project:project}"
 
 RULES: Final[Mapping[tuple[str, str], Right]] = {
     # -- the page
@@ -54,8 +53,6 @@ RULES: Final[Mapping[tuple[str, str], Right]] = {
     ("POST", "/api/logout"): "anyone",
     ("POST", "/api/invitation"): "anyone",
     ("POST", "/api/invitation/accept"): "anyone",
-    ("GET", "/api/oidc/start"): "anyone",
-    ("GET", "/api/oidc/callback"): "anyone",
     # -- one's own account
     ("POST", "/api/account/password"): "account",
     ("GET", "/api/account/keys"): "account",
@@ -90,7 +87,23 @@ RULES: Final[Mapping[tuple[str, str], Right]] = {
     ("GET", f"{_ONE}/changes"): "some",
     ("POST", f"{_ONE}/series"): "some",
     ("POST", f"{_ONE}/query"): "some",
+    ("GET", f"{_ONE}/runs/{{run}}/artifacts"): "read",  # which others may have, too
     ("POST", f"{_ONE}/tables/query"): "read",
+    ("GET", f"{_ONE}/tables/export"): "read",
+    ("POST", f"{_ONE}/media"): "some",
+    ("POST", f"{_ONE}/histograms"): "some",
+    ("GET", f"{_ONE}/artifacts"): "read",
+    ("POST", f"{_ONE}/artifacts/change"): "write",
+    ("POST", f"{_ONE}/artifacts/delete"): "write",
+    ("POST", f"{_ONE}/artifacts/restore"): "write",
+    ("GET", f"{_ONE}/artifact/{{name}}"): "read",
+    ("GET", f"{_ONE}/artifact/{{name}}/{{version}}/files"): "read",
+    ("GET", f"{_ONE}/artifact/{{name}}/{{version}}/lineage"): "read",
+    ("GET", f"{_ONE}/artifact/{{name}}/{{version}}/file/{{path:path}}"): "read",
+    ("GET", f"{_ONE}/sweeps"): "read",
+    ("GET", f"{_ONE}/sweeps/{{sweep}}"): "read",
+    ("POST", f"{_ONE}/sweeps/{{sweep}}/ask"): "write",
+    ("POST", f"{_ONE}/importances"): "read",
     ("POST", f"{_ONE}/edit"): "write",
     ("POST", f"{_ONE}/delete"): "write",
     ("POST", f"{_ONE}/restore"): "write",
@@ -101,13 +114,14 @@ RULES: Final[Mapping[tuple[str, str], Right]] = {
     ("POST", f"{_ONE}/links"): "write",
     ("DELETE", f"{_ONE}/links/{{id}}"): "write",
     # -- what machines send
-    ("GET", f"{_SYNC}/{{run}}"): "write",
+    ("POST", f"{_SYNC}/blobs/missing"): "write",
+    ("POST", f"{_SYNC}/blobs/{{digest}}"): "write",
+    ("PUT", f"{_SYNC}/artifacts/{{path:path}}"): "write",
+    ("POST", f"{_SYNC}/{{run}}"): "write",
     ("POST", f"{_SYNC}/{{run}}/journal/{{segment}}"): "write",
     ("PUT", f"{_SYNC}/{{run}}/facts"): "write",
+    ("DELETE", f"{_SYNC}/{{run}}/stop"): "write",
     ("PUT", f"{_SYNC}/{{run}}/files/{{path:path}}"): "write",
-    ("PUT", f"{_SYNC}/artifacts/{{path:path}}"): "write",
-    ("POST", "/api/sync/blobs/missing"): "upload",
-    ("POST", "/api/sync/blobs/{digest}"): "upload",
 }
 
 #: Requests a second of each key and session, and of each address of those who have none.
@@ -152,7 +166,31 @@ class Gate:
             answer.headers.update(refusal.headers)
             await answer(scope, receive, send)
             return
+        if scope["path"].endswith("/changes"):
+            send = self._while_allowed(request, send)
         await self._app(scope, receive, send)
+
+    def _while_allowed(self, request: Request, send: Send) -> Send:
+        """Ends a stream, which may go on for days, once its reader may no longer read."""
+
+        async def send_checked(message: Message) -> None:
+            try:
+                who = await self._identify(request)
+                found = _route_of(request.scope)
+                assert found is not None
+                request.scope["state"]["sight"].who = who
+                await self._check(request, who, *found)
+            except Refusal:
+                message = {"type": "http.response.body", "body": b"", "more_body": False}
+            await send(message)
+
+        async def send_while(message: Message) -> None:
+            if message["type"] == "http.response.body" and message.get("more_body"):
+                await send_checked(message)
+            else:
+                await send(message)
+
+        return send_while
 
     async def _identify(self, request: Request) -> Who:
         if self._identities is None:
@@ -201,10 +239,13 @@ class Gate:
         sight = HubSight(who, self._identities)
         if right in ("anyone", "listing") or who.is_everybody:
             return sight
-        if right in ("user", "upload", "account", "admin"):
+        if right in ("user", "account", "admin"):
             _check_account(who, right)
             return sight
-        project, run = who.full_name(params["project"]), params.get("run")
+        # A machine may leave its own user's name out; `receive.routes` then puts it in front, too.
+        project, run = params["project"], params.get("run")
+        if route.startswith(_SYNC):
+            project = who.full_name(project)
         if entity_of(project) is None:
             raise _no_such_project(project)
         await run_in_threadpool(_check_project, sight, right, project, run)
@@ -216,7 +257,6 @@ def _check_account(who: Who, right: str) -> None:
         raise _sign_in()
     allowed = {
         "user": True,
-        "upload": who.scope != "read",
         "account": who.manages_account,
         "admin": who.is_admin,
     }
@@ -271,7 +311,6 @@ _MAKE_A_KEY: Final = "sign in on the server's page; programs need an API key fro
 _CHALLENGE: Final = {"www-authenticate": "Bearer"}
 _LEVELS: Final[Mapping[str, Level]] = {"write": "write", "own": "own"}
 _ASK: Final = {
-    "upload": "make a key that may write",
     "account": "sign in on the server's page, or make a key of scope admin",
     "admin": "ask an administrator of this server",
     "write": "ask an owner of the team, or make a key that may write",

@@ -11,7 +11,7 @@ import hmac
 import threading
 import time
 from collections.abc import Callable
-from typing import Final
+from typing import Final, cast
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -24,6 +24,7 @@ from rltrack.hub.models import (
     Member,
     ProjectAccess,
     Role,
+    Scope,
     ShareLink,
     User,
 )
@@ -124,7 +125,7 @@ class Identities:
             id=who.id,
             by=f"key {row.id}",
             is_admin=who.is_admin and row.scope == "admin" and row.project is None,
-            scope=row.scope,  # type: ignore[arg-type]  # the table has no others
+            scope=cast(Scope, row.scope),
             only_project=row.project,
             roles=who.roles,
         )
@@ -164,12 +165,13 @@ class Identities:
         if found is None or found[0].deleted_at is not None:
             return None
         entity, user = found
-        teams = session.execute(
+        roles: dict[str, Role] = {entity.name: "owner"}
+        for name, role in session.execute(
             select(Entity.name, Member.role)
             .join(Member, Member.team == Entity.id)
             .where(Member.user == user_id, Entity.deleted_at.is_(None))
-        )
-        roles: dict[str, Role] = {entity.name: "owner", **{name: role for name, role in teams}}  # noqa: C416
+        ):
+            roles[name] = cast(Role, role)
         return Who(name=entity.name, id=user_id, is_admin=user.is_admin, roles=roles)
 
     def _touch(self, table: type[ApiKey] | type[LoginSession], row_id: str) -> None:
@@ -177,7 +179,7 @@ class Identities:
             row = session.get(table, row_id)
             if isinstance(row, ApiKey):
                 row.used_at = self.now()
-            elif row is not None:
+            elif isinstance(row, LoginSession):
                 row.seen_at = self.now()
 
 

@@ -53,7 +53,7 @@ def routes(
         whole_name: ``cartpole`` of a request as ``ann/cartpole``: a project of who asks.
     """
     desk = _Desk(storage, whole_name)
-    one = "/api/sync/{project}"
+    one = "/api/sync/{project:project}"
     return [
         Route(f"{one}/blobs/missing", _answered(desk.missing), methods=["POST"]),
         Route(f"{one}/blobs/{{digest}}", _answered(desk.blob), methods=["POST"]),

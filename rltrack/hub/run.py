@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable
 
 from rltrack._terminal import say
-from rltrack.hub.app import create_hub
+from rltrack.hub.app import create_hub, set_up_link
 from rltrack.hub.config import HubConfig
 from rltrack.server.page import HOW_TO_BUILD, STATIC, is_built
 from rltrack.server.run import Server, listen, url_of
@@ -28,6 +28,12 @@ def serve(config: HubConfig, port: int, *, on_started: Callable[[str], None]) ->
             say(f"the page was not built: {HOW_TO_BUILD}")
         address = config.public_url or url_of(config.host, listening)
         app = create_hub(config)
-        server = Server(app, lambda: on_started(address), config.trusted_proxies)
+
+        def started() -> None:
+            on_started(address)
+            if (link := set_up_link(app, address)) is not None:
+                say(f"this server has no users; make the first at {link}")
+
+        server = Server(app, started, config.trusted_proxies)
         with contextlib.suppress(KeyboardInterrupt):  # raised again once the server has stopped
             server.run(sockets=[listening])

@@ -128,7 +128,9 @@ def checked_entity(name: object) -> str:
 
 #: Words that stand at the same place in addresses, or that mean nobody.
 _RESERVED: Final = frozenset(
-    ("admin api artifacts assets everybody local login me new nobody none p public root rltrack")
-    .split()
-    + ["settings", "share", "server", "sweeps", "system", "team", "teams", "user", "users"]
+    (
+        *("admin", "api", "artifacts", "assets", "everybody", "local", "login", "me", "new"),
+        *("nobody", "none", "p", "public", "root", "rltrack", "server", "settings", "share"),
+        *("sweeps", "system", "team", "teams", "user", "users"),
+    )
 )

@@ -44,21 +44,23 @@ from rltrack.server.artifacts import (
     restore_versions,
 )
 from rltrack.server.bands import CENTRES, SPREADS, bands_of
-from rltrack.server.changes import LOOK_S, Watch
+from rltrack.server.changes import LOOK_S, See, Watch
 from rltrack.server.edits import delete_runs, edit_runs, move_runs, restore_runs
 from rltrack.server.frame import encode_panels
 from rltrack.server.guard import MEDIA_POLICY, SCRIPTED_POLICY, Guard
 from rltrack.server.histograms import histogram_answer
 from rltrack.server.logs import console_answer
 from rltrack.server.media import media_answer
+from rltrack.server.names import SlashedNames
 from rltrack.server.page import STATIC, page_answer
 from rltrack.server.query import answer_query
+from rltrack.server.sight import lists, sight_of
 from rltrack.server.sweeps import routes as sweep_routes
 from rltrack.server.tables import Tables
 from rltrack.stats.curves import Band
 from rltrack.store.media import file_inside
 from rltrack.store.panel import AUTO, Panel, panel
-from rltrack.store.project import Catalog, Project
+from rltrack.store.project import Catalog, Project, ProjectOverview
 from rltrack.store.run import RunReader
 from rltrack.store.series import MAX_X
 from rltrack.store.tables import KINDS as TABLE_KINDS
@@ -101,7 +103,7 @@ def create_app(
         middleware: who may ask, instead of what `Guard` says of `host`.
     """
     site = _Site(Catalog(root), static)
-    one = "/api/projects/{project}"
+    one = "/api/projects/{project:project}"
     app = Starlette(
         routes=[
             *routes,
@@ -133,11 +135,14 @@ def create_app(
             Route(f"{one}/media", site.all_media, methods=["POST"]),
             Route(f"{one}/histograms", site.histograms, methods=["POST"]),
             Route(f"{one}/changes", site.changes),
-            *sweep_routes(root, _body),
+            *sweep_routes(root, read_body),
             Route("/api/{path:path}", site.unknown),
             Route("/{path:path}", site.page),
         ],
-        middleware=[Middleware(Guard, host=host)] if middleware is None else middleware,
+        middleware=[
+            Middleware(SlashedNames),
+            *([Middleware(Guard, host=host)] if middleware is None else middleware),
+        ],
         exception_handlers={
             Refusal: _refusal_answer,
             NotFoundError: _not_found_answer,
@@ -146,6 +151,8 @@ def create_app(
             Exception: _fault_answer,
         },
     )
+    app.state.accounts = False
+    """Whether one has to sign in; a team's server says so."""
     app.state.watches = site.watches
     app.state.tables = site.asked_tables
     app.state.closing = [site.asked_tables.close]
@@ -164,11 +171,18 @@ class _Site:
         """By project; None is the list of projects."""
 
     def meta(self, request: Request) -> Response:
-        root = str(self._catalog.root.absolute())
-        return json_answer(request, {"version": __version__, "root": root})
+        told = {"version": __version__, "accounts": request.app.state.accounts}
+        if not request.app.state.accounts:  # where a team's runs lie is nobody's business
+            told["root"] = str(self._catalog.root.absolute())
+        return json_answer(request, told)
 
     def projects(self, request: Request) -> Response:
-        found = [describe_project(project) for project in self._catalog.overviews()]
+        sight = sight_of(request)
+        found = [
+            describe_project(project)
+            for project in self._catalog.overviews()
+            if lists(sight, project.name)
+        ]
         return json_answer(request, {"projects": found})
 
     def runs(self, request: Request) -> Response:
@@ -176,6 +190,9 @@ class _Site:
         since = _version(request.query_params.get("since"))
         project.refresh()
         version, runs, removed = project.changed_since(since)
+        seen = sight_of(request).runs_of(project.name)
+        if seen is not None:
+            runs, removed = [run for run in runs if run.id in seen], []
         return json_answer(
             request,
             {
@@ -190,7 +207,7 @@ class _Site:
                         "run_count": metric.run_count,
                         "hidden": metric.hidden,
                     }
-                    for metric in project.metrics()
+                    for metric in project.metrics(seen)
                 ],
             },
         )
@@ -273,7 +290,7 @@ class _Site:
     async def _changed_artifact(
         self, request: Request, work: Callable[[Path, str, Any], dict[str, Any]]
     ) -> Response:
-        body, name = await _body(request), request.path_params["project"]
+        body, name = await read_body(request), request.path_params["project"]
         return json_answer(request, await run_in_threadpool(work, self._catalog.root, name, body))
 
     def _told_run(self, project: str, run_id: str) -> dict[str, Any] | None:
@@ -285,7 +302,10 @@ class _Site:
         return None if run is None else describe_run(there, run)
 
     async def query(self, request: Request) -> Response:
-        return await self._posted(request, answer_query)
+        sight, name = sight_of(request), request.path_params["project"]
+        return await self._posted(
+            request, lambda project, body: answer_query(project, body, sight.runs_of(name))
+        )
 
     async def edit(self, request: Request) -> Response:
         return await self._posted(request, edit_runs)
@@ -299,13 +319,17 @@ class _Site:
         return json_answer(request, done)
 
     async def move(self, request: Request) -> Response:
-        return await self._posted(request, move_runs)
+        sight = sight_of(request)
+        return await self._posted(
+            request, lambda project, body: move_runs(project, body, sight.may_write)
+        )
 
     async def _posted(
         self, request: Request, work: Callable[[Project, Any], dict[str, Any]]
     ) -> Response:
         body = await read_body(request)
         name = request.path_params["project"]
+        _check_runs(sight_of(request).runs_of(name), body)
 
         def answer() -> dict[str, Any]:
             project = self._catalog.project(name)
@@ -317,10 +341,14 @@ class _Site:
     async def series(self, request: Request) -> Response:
         asked = _asked_panels(await read_body(request))
         name = request.path_params["project"]
+        sight = sight_of(request)
 
         def answer() -> bytes:
             project = self._catalog.project(name)
-            runs = project.find({run_id for one in asked for run_id in one["runs"]})
+            seen = sight.runs_of(name)
+            wanted = {run_id for one in asked for run_id in one["runs"]}
+            hidden = set() if seen is None else wanted - seen
+            runs = project.find(wanted - hidden) | dict.fromkeys(hidden)
             state = tuple(
                 (run_id, run and (run.created_ns, run.revision)) for run_id, run in runs.items()
             )
@@ -371,7 +399,16 @@ class _Site:
 
         if project.name not in self.watches:
             self.watches[project.name] = Watch(look, tell)
-        return _stream(self.watches[project.name])
+        sight, name = sight_of(request), project.name
+
+        def seen(told: dict[str, object]) -> dict[str, object] | None:
+            runs, visible = told["runs"], sight.runs_of(name)
+            if visible is None or not isinstance(runs, list):
+                return told
+            runs = [run for run in runs if run in visible]
+            return {**told, "runs": runs} if runs else None
+
+        return _stream(self.watches[project.name], seen)
 
     async def all_changes(self, request: Request) -> Response:
         async def look() -> int:
@@ -383,7 +420,16 @@ class _Site:
 
         if None not in self.watches:
             self.watches[None] = Watch(look, tell, _PROJECTS_LOOK_S)
-        return _stream(self.watches[None])
+        sight = sight_of(request)
+        known: list[ProjectOverview] | None = None
+
+        def seen(told: dict[str, object]) -> dict[str, object] | None:
+            nonlocal known
+            before = known
+            known = [one for one in self._catalog.last_overviews() if lists(sight, one.name)]
+            return told if known != before else None
+
+        return _stream(self.watches[None], seen)
 
     def unknown(self, request: Request) -> Response:
         path = request.url.path
@@ -407,9 +453,9 @@ class _Site:
         return project, run
 
 
-def _stream(watch: Watch) -> Response:
+def _stream(watch: Watch, seen: See) -> Response:
     async def body() -> AsyncIterator[str]:
-        async for event in watch.events():
+        async for event in watch.events(seen):
             yield event
 
     headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
@@ -447,6 +493,13 @@ async def read_body(request: Request) -> Any:
         return json.loads(data)
     except ValueError:
         raise Refusal(400, "the body is no JSON", "send an object") from None
+
+
+def _check_runs(seen: frozenset[str] | None, body: Any) -> None:
+    """Whoever sees some runs only asks for no others by name."""
+    runs = body.get("runs", ()) if isinstance(body, dict) else ()
+    if seen is not None and not (isinstance(runs, list | tuple) and seen.issuperset(runs)):
+        raise Refusal(404, "no such runs that you may see", "ask the project's owner for access")
 
 
 def _asked_panels(body: Any) -> list[dict[str, Any]]:

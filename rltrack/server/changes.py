@@ -23,6 +23,8 @@ _log: Final = logging.getLogger("rltrack.server")
 Look = Callable[[], Awaitable[int]]
 #: What a listener is told who knows the version, and the version that it knows thereafter.
 Tell = Callable[[int], Awaitable[tuple[int, dict[str, object]]]]
+#: What one listener may know of a notice; None: nothing.
+See = Callable[[dict[str, object]], dict[str, object] | None]
 
 
 class Watch:
@@ -52,12 +54,13 @@ class Watch:
         """Whether the folder is being looked at."""
         return self._looking is not None
 
-    async def events(self) -> AsyncIterator[str]:
-        """The stream of one listener; the present version comes at once."""
+    async def events(self, see: See = lambda told: told) -> AsyncIterator[str]:
+        """The stream of one listener, as far as it may `see`; the present version comes at once."""
         woken = asyncio.Event()
         self._listeners.append(woken)
         try:
             known = await self._look()
+            see({"version": known, "runs": []})
             yield _event({"version": known, "runs": []})
             if self._looking is None:
                 self._looking = asyncio.create_task(self._keep_looking())
@@ -66,8 +69,9 @@ class Watch:
                 version, told = await self._tell(known)
                 if version != known:
                     known = version
-                    yield _event(told)
-                    await asyncio.sleep(NOTICE_S)
+                    if (visible := see(told)) is not None:
+                        yield _event(visible)
+                        await asyncio.sleep(NOTICE_S)
                     continue
                 try:
                     await asyncio.wait_for(woken.wait(), KEEP_ALIVE_S)

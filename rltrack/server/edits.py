@@ -84,8 +84,10 @@ def restore_runs(root: Path, project: str, body: Any) -> dict[str, Any]:
     return {"done": done, "failed": failed}
 
 
-def move_runs(project: Project, body: Any) -> dict[str, Any]:
-    """Put runs into the project ``to``.
+def move_runs(
+    project: Project, body: Any, may_write: Callable[[str], bool] = lambda target: True
+) -> dict[str, Any]:
+    """Put runs into the project ``to``, if the one who asks `may_write` there.
 
     Raises:
         Refusal: it does not say which.
@@ -93,6 +95,8 @@ def move_runs(project: Project, body: Any) -> dict[str, Any]:
     target = body.get("to") if isinstance(body, dict) else None
     if not isinstance(target, str) or not target or target == project.name:
         raise Refusal(400, f"to={target!r}", "it must be the name of another project")
+    if not may_write(target):
+        raise Refusal(403, f"you may not add runs to {target!r}", "ask its owner for access")
 
     def change(run: RunReader) -> str:
         move(project.root, run.folder, target)

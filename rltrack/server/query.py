@@ -21,7 +21,7 @@ _DEFAULTS: Final[dict[str, Any]] = {
 }
 
 
-def answer_query(project: Project, body: Any) -> dict[str, Any]:
+def answer_query(project: Project, body: Any, seen: frozenset[str] | None = None) -> dict[str, Any]:
     """The runs that are asked for.
 
     Args:
@@ -30,6 +30,7 @@ def answer_query(project: Project, body: Any) -> dict[str, Any]:
             ``-`` in front for descending), ``group`` (a list of fields, or ``{"all_config_but":
             [keys]}``), ``columns`` (a list of fields), ``offset`` and ``limit``; each may be left
             out.
+        seen: ids of the runs that the one who asks may see; None: all.
 
     Returns:
         ``total`` runs that fit, and of the page ``runs``; or, grouped, of the page of ``groups``
@@ -45,6 +46,8 @@ def answer_query(project: Project, body: Any) -> dict[str, Any]:
         table = project.table()
         try:
             places = table.query(compile_filters(asked["filter"]), orders_of(asked["order"]))
+            if seen is not None:
+                places = places[[table.runs[at].id in seen for at in places.tolist()]]
             groups = _groups(table, asked["group"], places)
         except UsageError as mistake:
             raise Refusal(400, str(mistake), "the README tells how filters are written") from None

@@ -219,7 +219,7 @@ def routes(root: Path, body: Body) -> list[Route]:
         body: reads the JSON of a request.
     """
     sweeps = Sweeps(root)
-    one = "/api/projects/{project}"
+    one = "/api/projects/{project:project}"
 
     def listed(request: Request) -> Response:
         return json_answer(request, sweeps.of_project(request.path_params["project"]))

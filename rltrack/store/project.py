@@ -402,11 +402,13 @@ class Project:
                     self._slots.setdefault(run.id, len(self._slots))
             return self._slots[run_id]
 
-    def metrics(self) -> list[Metric]:
-        """Numeric metrics of all runs, by key."""
+    def metrics(self, of: Collection[str] | None = None) -> list[Metric]:
+        """Numeric metrics of all runs, or of those with the ids `of`, by key."""
         axes: dict[str, Counter[str]] = {}
         shown: set[str] = set()
         for run in self.runs():
+            if of is not None and run.id not in of:
+                continue
             digest = run.digest()
             keys = digest.aggregates.keys()
             for key in keys:
@@ -485,6 +487,11 @@ class Catalog:
             except NotFoundError:
                 continue  # removed meanwhile
         return found
+
+    def last_overviews(self) -> list[ProjectOverview]:
+        """All projects, as the last `refresh` saw them."""
+        with self._lock:
+            return list(self._seen or [])
 
     @property
     def version(self) -> int:

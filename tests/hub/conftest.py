@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
+from sqlalchemy import select
 
 from rltrack.hub.folder_storage import FolderStorage
+from rltrack.hub.models import Entity, ProjectAccess
 from rltrack.hub.storage import Storage
 from tests.hub.postgres import Postgres, find_programs
+from tests.hub.team import Team, local, record, team_at
 
 
 @pytest.fixture(scope="session")
@@ -41,3 +44,19 @@ def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
     """An empty storage of each kind. Another kind adds its name above and its making here."""
     assert request.param == "folder"
     return FolderStorage(tmp_path / "hub")
+
+
+@pytest.fixture
+def team(root: Path) -> Iterator[Team]:
+    """A running server with people, two private projects and a public one."""
+    for project, run in (("lab/walk", "one"), ("lab/walk", "two"), ("otto/mine", "own")):
+        record(root, project, run)
+    record(root, "lab/open", "shown")
+    with team_at(local(root)) as team:
+        with team.database.write() as session:
+            lab = session.scalar(select(Entity.id).where(Entity.name == "lab"))
+            assert lab is not None
+            session.add(
+                ProjectAccess(name="lab/open", entity=lab, visibility="public", created_at=0.0)
+            )
+        yield team

@@ -178,9 +178,7 @@ def found_entity(session: Session, name: str, kind: str) -> Entity:
         Refusal: there is none of that name.
     """
     entity = session.scalar(
-        select(Entity).where(
-            Entity.name == name, Entity.kind == kind, Entity.deleted_at.is_(None)
-        )
+        select(Entity).where(Entity.name == name, Entity.kind == kind, Entity.deleted_at.is_(None))
     )
     if entity is None:
         raise Refusal(404, f"no {kind} {name[:40]!r}", "it may have been deleted")

@@ -56,7 +56,9 @@ def revoke_key(asked: Asked) -> dict[str, Any]:
     with asked.accounts.database.write() as session:
         row = session.get(ApiKey, asked.path("id"))
         if row is None or row.user != asked.user:
-            raise Refusal(404, f"no key {asked.path('id')!r} of yours", "the account page lists them")
+            raise Refusal(
+                404, f"no key {asked.path('id')!r} of yours", "the account page lists them"
+            )
         row.revoked_at = row.revoked_at or asked.accounts.now()
         asked.note(session, "key.revoke", row.id)
     asked.accounts.changed()

@@ -81,7 +81,9 @@ def delete_user(session: Session, user: User, now: float) -> None:
     user.password, user.is_admin, user.issuer, user.subject = None, False, None, None
     for table in (ApiKey, ShareLink):
         session.execute(
-            update(table).where(table.user == user.id, table.revoked_at.is_(None)).values(revoked_at=now)
+            update(table)
+            .where(table.user == user.id, table.revoked_at.is_(None))
+            .values(revoked_at=now)
         )
     session.execute(delete(LoginSession).where(LoginSession.user == user.id))
     session.execute(delete(Member).where(Member.user == user.id))
@@ -195,3 +197,19 @@ def found_invitation(session: Session, secret: str, now: float) -> Invitation:
 def has_users(session: Session) -> bool:
     """Whether the server was set up."""
     return bool(session.scalar(select(func.count()).select_from(User)))
+
+
+def user_named(session: Session, name: str) -> User:
+    """A user who was not deleted.
+
+    Raises:
+        Refusal: there is none of that name.
+    """
+    user = session.scalar(
+        select(User)
+        .join(Entity, Entity.id == User.id)
+        .where(Entity.name == name, Entity.deleted_at.is_(None))
+    )
+    if user is None:
+        raise Refusal(404, f"no user {name[:40]!r}", "they may have been deleted")
+    return user

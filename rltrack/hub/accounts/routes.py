@@ -10,7 +10,7 @@ from rltrack.hub.accounts.asked import Accounts, Work, endpoint
 
 def routes(accounts: Accounts) -> list[Route]:
     """What the server has for people, teams, keys and links."""
-    team, project = "/api/teams/{team}", "/api/projects/{project}"
+    team, project = "/api/teams/{team}", "/api/projects/{project:project}"
     works: list[tuple[str, str, Work]] = [
         ("GET", "/api/account", sign_in.account),
         ("POST", "/api/login", sign_in.login),

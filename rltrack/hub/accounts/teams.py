@@ -98,13 +98,13 @@ def remove(asked: Asked) -> dict[str, Any]:
     """Take somebody out of a team; whoever wants to may leave."""
     with asked.accounts.database.write() as session:
         leaves = asked.path("user") == asked.who.name and asked.path("team") in asked.who.roles
-        team = found_entity(session, asked.path("team"), "team") if leaves else _owned(asked, session)
+        team = (
+            found_entity(session, asked.path("team"), "team") if leaves else _owned(asked, session)
+        )
         member = _member(asked, session, team)
         if member.role == "owner":
             _keep_an_owner(session, team)
-        session.execute(
-            delete(Member).where(Member.team == team.id, Member.user == member.user)
-        )
+        session.execute(delete(Member).where(Member.team == team.id, Member.user == member.user))
         asked.note(session, "team.remove", team.name, user=asked.path("user"))
     asked.accounts.changed()
     return {}
