@@ -498,7 +498,11 @@ async def read_body(request: Request) -> Any:
 def _check_runs(seen: frozenset[str] | None, body: Any) -> None:
     """Whoever sees some runs only asks for no others by name."""
     runs = body.get("runs", ()) if isinstance(body, dict) else ()
-    if seen is not None and not (isinstance(runs, list | tuple) and seen.issuperset(runs)):
+    if seen is None:
+        return
+    if not isinstance(runs, list | tuple) or not all(
+        isinstance(run, str) and run in seen for run in runs
+    ):
         raise Refusal(404, "no such runs that you may see", "ask the project's owner for access")
 
 

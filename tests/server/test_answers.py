@@ -77,7 +77,7 @@ def test_the_list_of_projects(client: httpx.Client, root: Path) -> None:
     assert all(p["last_activity"] > 1.7e9 for p in projects)
     assert strict_json(client.get("/api/projects/%C3%A4%20b/runs"))["project"] == "ä b"
     meta = strict_json(client.get("/api/meta"))
-    assert meta == {"version": rltrack.__version__, "root": str(root)}
+    assert meta == {"version": rltrack.__version__, "accounts": False, "root": str(root)}
 
 
 def test_the_list_of_runs_and_what_changed(client: httpx.Client) -> None:
