@@ -138,8 +138,23 @@ class RowWriter:
             # A list of other things than media alone is no group: each is stored by itself.
             if not all(map(_is_media, value)):
                 return [self.stored(journal, name, step, item) for item in value]
-            return group([self.stored(journal, name, step, item) for item in value])
+            items = [self.stored(journal, name, step, item) for item in value]
+            self._look_at_sizes(name, items)
+            return group(items)
         return plain(value)
+
+    def _look_at_sizes(self, name: str, items: list[Json]) -> None:
+        """Warn once of pictures of several sizes in one list: they are kept, and hard to compare."""
+        sizes = {
+            (one["width"], one["height"])
+            for one in items
+            if isinstance(one, dict) and one.get("_type") == "image-file" and "width" in one
+        }
+        if len(sizes) > 1:
+            told = ", ".join(f"{width}x{height}" for width, height in sorted(sizes)[:3])
+            self._warn(
+                "sizes", f"log({name!r}): the pictures of the list have several sizes: {told}"
+            )
 
     def _store_media(self, journal: Journal, name: str, step: int, media: Media) -> Json:
         if self._folder is None:

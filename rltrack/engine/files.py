@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from rltrack.engine.ask import View
 from rltrack.engine.spelling import quoted, sql_text
@@ -26,6 +27,8 @@ class TableFile:
     """Columns that are not in the file, such as the run."""
     media: frozenset[str] = frozenset()
     """Columns whose cells are references to media."""
+    primary_key: str | None = None
+    """The column that tells rows apart, if the table says one."""
 
 
 def table_file(path: Path, same: Mapping[str, str | int] | None = None) -> TableFile:
@@ -47,7 +50,15 @@ def table_file(path: Path, same: Mapping[str, str | int] | None = None) -> Table
         for name, one in zip(names, schema, strict=True)
         if (one.metadata or {}).get(b"rltrack") == b"media"
     }
-    return TableFile(path, columns, same or {}, frozenset(media))
+    return TableFile(path, columns, same or {}, frozenset(media), _primary_key(schema, columns))
+
+
+def _primary_key(schema: Any, columns: Mapping[str, str]) -> str | None:
+    try:
+        key = json.loads((schema.metadata or {}).get(b"rltrack", b"{}")).get("primary_key")
+    except (ValueError, AttributeError):  # a file of others may say anything there
+        return None
+    return key if key in columns else None
 
 
 class Rows(Protocol):

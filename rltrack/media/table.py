@@ -102,6 +102,7 @@ class Table(Media):
         self._references: list[dict[str, Json]] = []
         self._first = 0
         self._more_facts: dict[str, Json] = {}
+        self._keys: dict[str, Json] = {}
         names: Sequence[Any] | None = None
         parts: Iterator[Part] = iter(())
         if given:
@@ -351,6 +352,37 @@ class Table(Media):
         column.kind, column.is_fixed, column.optional = kind, kind != "any", optional
         self._accepted.clear()
 
+    def set_pk(self, col_name: str) -> None:
+        """Say which column tells rows apart; tables side by side are put together by it.
+
+        Args:
+            col_name: of the column.
+
+        Raises:
+            UsageError: there is no such column.
+        """
+        self._columns.place(col_name)
+        self._keys["primary_key"] = col_name
+        self._version += 1
+
+    def set_fk(self, col_name: str, table: Table, table_col: str) -> None:
+        """Say that the cells of a column are those of a column of another table.
+
+        Args:
+            col_name: of the column.
+            table: the other one.
+            table_col: of its column.
+
+        Raises:
+            UsageError: one of them has no such column.
+        """
+        self._columns.place(col_name)
+        table._columns.place(table_col)
+        known = self._keys.get("foreign_keys")
+        others = known if isinstance(known, dict) else {}
+        self._keys["foreign_keys"] = {**others, col_name: table_col}
+        self._version += 1
+
     def _add_part(self, part: Part) -> None:
         """Append rows that come as columns."""
         pa = arrow()
@@ -456,6 +488,7 @@ class Table(Media):
         """What it is now; rows that come later are not in it."""
         made = Table.__new__(Table)
         made.__dict__ |= self.__dict__
+        made._keys = dict(self._keys)
         made._batches = self._batches.copy()
         made._columns = self._columns.copy()
         made._waiting = []
@@ -475,6 +508,7 @@ class Table(Media):
             "nrows": rows,
             "log_mode": self.log_mode,
             **self._more_facts,
+            **self._keys,
         }
         if len(columns) <= _MOST_NAMES:
             facts["columns"] = [column.name for column in columns]
@@ -493,7 +527,8 @@ class Table(Media):
 
     def _schema(self) -> pa.Schema:
         self._seal()
-        return written_schema(self._columns.all, {"log_mode": self.log_mode, **self._more_facts})
+        facts = {"log_mode": self.log_mode, **self._more_facts, **self._keys}
+        return written_schema(self._columns.all, facts)
 
     def _written(self, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
         self._seal()

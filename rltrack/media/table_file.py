@@ -1,7 +1,8 @@
 """A table as a Parquet file, row group by row group: its length costs no memory.
 
 The file says what its columns hold, in its metadata under ``rltrack``, as JSON:
-``{"version": 1, "columns": [{"name", "kind", "optional"}], "log_mode"}``. Texts that are JSON, and
+``{"version": 1, "columns": [{"name", "kind", "optional"}], "log_mode"}``, and where they were said
+``"primary_key": column`` and ``"foreign_keys": {column: column of another table}``. Texts that are JSON, and
 references to media, are marked in the fields, too.
 """
 

@@ -2,7 +2,8 @@ r"""What the dashboard asks about logged tables: `POST /api/projects/{project}/t
 
     {"key": "eval/episodes",        under which the tables were logged
      "runs": ["id", …],             by default all runs that have it
-     "steps": "last",               of each run; or "all", a step, a list of steps
+     "steps": "last",               of each run; or "all", a step, a list of steps, or an object
+                                    of a step for each run
      "join": {"on": ["id"], "changed": false},      side by side by a key, a table a run and step
      "computed": {"ratio": "\"return\" / length"},   new columns, in DuckDB's SQL
      "filter": …,                   SQL, or {"column", "op", "value"}, or a list of which all must
@@ -22,6 +23,7 @@ answers
                                     dates and times (ISO 8601) are texts, bytes base64
      "levels": [2, …],              of groups: how many of the group columns a row stands for
      "cut": [[row, column], …],     cells of which only the beginning is sent
+     "primary_key": "id",           the column that tells rows apart, if the tables say one
      "tables": [{"run", "step", "rows"}], "missing": [ids of asked runs without such a table],
      "took_ms": 12.3}
 
@@ -135,6 +137,7 @@ class Tables:
         return {
             **described,
             "offset": asked["offset"],
+            "primary_key": found.files[0].primary_key if found.files else None,
             "tables": found.described(),
             "missing": found.missing,
             "took_ms": round((time.perf_counter() - began) * 1e3, 1),
@@ -231,7 +234,8 @@ class _Found:
                 if run is None:
                     raise NotFoundError(f"no run {run_id!r} in project {project.name!r}")
                 run.refresh()
-                for item in files_of(run, key, steps):
+                wanted = steps.get(run_id, "last") if isinstance(steps, dict) else steps
+                for item in files_of(run, key, wanted):
                     if is_joined(item):
                         self.joined = joined_rows(run, item)
                         continue
@@ -378,8 +382,10 @@ def _checked(body: Any) -> dict[str, Any]:
         ("runs", asked["runs"] is None or _are(str, asked["runs"]), "null, or a list of ids"),
         (
             "steps",
-            steps in ("last", "all") or type(steps) is int or _are(int, steps),
-            "last, all, a step, or a list of steps",
+            steps in ("last", "all")
+            or type(steps) is int
+            or _are(int, list(steps.values()) if isinstance(steps, dict) else steps),
+            "last, all, a step, a list of steps, or a step by run",
         ),
         ("join", join is None or _is_join(join), '{"on": [columns], "changed": false}'),
         ("computed", _is_computed(asked["computed"]), "an object of SQL by name"),

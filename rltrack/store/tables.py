@@ -147,7 +147,7 @@ class LoggedTable:
     def diff(
         self,
         other: LoggedTable,
-        on: str | Sequence[str],
+        on: str | Sequence[str] | None = None,
         *,
         names: tuple[str, str] = ("a", "b"),
         only_changed: bool = False,
@@ -159,17 +159,26 @@ class LoggedTable:
 
         Args:
             other: the other one.
-            on: the column, or columns, by which rows belong together.
+            on: the column, or columns, by which rows belong together; by default the one that the
+                table says, by `Table.set_pk`.
             names: what the two are called in the names of columns.
             only_changed: leave out rows that are the same in both.
 
         Raises:
             UsageError: one of them has no such column.
         """
+        if on is None and (on := self._primary_key()) is None:
+            raise UsageError(
+                f"diff: {self._name} says no key of its rows; name one by on=…, or have the table "
+                "say it, by Table.set_pk"
+            )
         keys = [on] if isinstance(on, str) else list(on)
         sides = {names[0]: self._rows, names[1]: other._rows}
         joined = SideRows(sides, keys, only_changed=only_changed)
         return LoggedTable(joined, f"{self._name} beside {other._name}")
+
+    def _primary_key(self) -> str | None:
+        return self._rows.files[0].primary_key if isinstance(self._rows, FileRows) else None
 
     def csv(self, path: str | PathLike[str], *, formulas: bool = False) -> Path:
         """Write all rows as CSV; where it is then.

@@ -366,3 +366,18 @@ def rows_of(folder: Path) -> list[Row]:
         for record in ([item.record] if isinstance(item, Entry) else item.rows())
     ]
     return [record for record in records if isinstance(record, Row)]
+
+
+def test_pictures_of_several_sizes_in_a_list_are_told_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They are all kept."""
+    with rltrack.init(project="p", dir=tmp_path) as run:
+        for _ in range(2):
+            run.log(
+                {"seen": [Image(photo(8, 8)), Image(photo(9, 8))], "same": [Image(photo())] * 2}
+            )
+    told = [line for line in capsys.readouterr().err.splitlines() if "several sizes" in line]
+    assert len(told) == 1
+    assert "8x8, 8x9" in told[0]
+    assert len(list(tmp_path.rglob("*.png"))) >= 4

@@ -446,3 +446,27 @@ def test_a_table_is_added_to_an_artifact(root: Path) -> None:
         image, hole = pq.read_table(file)["image"].to_pylist()
     assert hole is None
     assert json.loads(image)["path"] in {file.path for file in newest.files()}
+
+
+def test_keys_are_kept_with_the_table_and_put_two_beside_each_other(tmp_path: Path) -> None:
+    """As W&B's set_pk and set_fk say them."""
+    envs = Table(["name"], [["a"]])
+    with rltrack.init(project="p", dir=tmp_path, settings={"silent": True}) as run:
+        for shift in (0, 1):
+            table = Table(["id", "env", "x"], [[1, "a", 1.0], [2, "a", 2.0 + shift]])
+            table.set_pk("id")
+            table.set_fk("env", envs, "name")
+            run.log({"t": table})
+    read = rltrack.Api(tmp_path).run(f"p/{run.id}")
+
+    beside = read.table("t", step=0).diff(read.table("t", step=1), only_changed=True)
+
+    assert beside.columns[:3] == ["id", "a.env", "b.env"]
+    assert [row[0] for row in beside.rows] == [2]
+    file = next((tmp_path / "p").rglob("*.parquet"))
+    told = json.loads(pq.read_schema(file).metadata[b"rltrack"])
+    assert (told["primary_key"], told["foreign_keys"]) == ("id", {"env": "name"})
+    with pytest.raises(UsageError, match="no column 'nope'"):
+        table.set_pk("nope")
+    with pytest.raises(UsageError, match="no column 'nope'"):
+        table.set_fk("env", envs, "nope")

@@ -148,7 +148,8 @@ export type TableCondition = string | { column: string; op: string; value?: Json
 export interface TableRequest {
   key: string;
   runs?: string[];
-  steps?: "last" | "all" | number | number[];
+  /** An object has a step for each run. */
+  steps?: "last" | "all" | number | number[] | Record<string, number>;
   join?: { on: string[]; changed: boolean } | null;
   computed?: Record<string, string>;
   filter?: TableCondition | null;

@@ -46,6 +46,7 @@ describe("views", () => {
       panel: "train/loss",
       tab: "config",
       mediaStep: 2048,
+      tables: { "eval/episodes": '{"sort":["-return"]}' },
     };
     expect(parseView(formatView(view))).toEqual(view);
   });

@@ -75,6 +75,8 @@ export interface View {
   tab: string;
   /** Up to where media are shown; null: the latest. */
   mediaStep: number | null;
+  /** How tables are shown, by their key, as `tables/question.ts` packs it. */
+  tables: Record<string, string>;
 }
 
 /** The first of each is the default. */
@@ -101,6 +103,7 @@ export const DEFAULT_VIEW: View = {
   panel: null,
   tab: "charts",
   mediaStep: null,
+  tables: {},
 };
 
 export function parseRoute(path: string): Route {
@@ -182,6 +185,7 @@ export function parseView(query: string): View {
     listWidth: Math.round(Number(params.get("width"))) || DEFAULT_VIEW.listWidth,
     panel: params.get("panel") || null,
     tab: params.get("tab") || "charts",
+    tables: Object.fromEntries([...params].filter(([name]) => name.startsWith("t:")).map(([name, told]) => [name.slice(2), told])),
     mediaStep: params.has("step") && Number.isFinite(Number(text("step"))) ? Number(text("step")) : null,
   };
 }
@@ -215,6 +219,7 @@ export function formatView(view: View): string {
   put("panel", view.panel ?? "");
   put("tab", view.tab, "charts");
   put("step", view.mediaStep === null ? "" : String(view.mediaStep));
+  for (const [key, told] of Object.entries(view.tables)) put(`t:${key}`, told);
   // Slashes and commas need no escape in a query, and links are read by people.
   const query = params.toString().replaceAll("%2F", "/").replaceAll("%2C", ",");
   return query ? `?${query}` : "";
