@@ -30,7 +30,7 @@ describe("curvesOf", () => {
   test("a NaN breaks the line and leaves a mark", () => {
     const [curve] = curvesOf(frame(true, { count: [1, 1, 1, 0], nan: [0, 1, 0, 0], last: [1, NaN, 3, 0] }));
     expect([...curve!.y]).toEqual([1, NaN, 3]);
-    expect(curve!.nan).toEqual([1]);
+    expect([curve!.nan, curve!.nanY]).toEqual([[1], [1]]);
   });
 
   test("an infinity breaks the line, and is told with its sign", () => {

@@ -14,6 +14,8 @@ export interface Curve {
   told: Float64Array;
   /** Where not-finite values are, for the marks at the edges. */
   nan: number[];
+  /** The last number before each NaN, where its mark stands; NaN where there is none. */
+  nanY: number[];
   posInf: number[];
   negInf: number[];
   /** Of a group: how many runs have a value at each point. */
@@ -33,7 +35,7 @@ function bandCurve({ group, count, centre, low, high }: BandFrame, grid: Float64
   const there = (column: Float64Array) => column.filter((_, i) => count[i]! > 0);
   const y = there(centre);
   return {
-    run: group, x: there(grid), y, lo: there(low), hi: there(high), told: y, nan: [], posInf: [], negInf: [],
+    run: group, x: there(grid), y, lo: there(low), hi: there(high), told: y, nan: [], nanY: [], posInf: [], negInf: [],
     n: there(count),
   };
 }
@@ -50,10 +52,12 @@ function curveOf(series: SeriesFrame, grid: Float64Array, exact: boolean): Curve
     hi: new Float64Array(length),
     told: new Float64Array(length),
     nan: [],
+    nanY: [],
     posInf: [],
     negInf: [],
   };
   let at = 0;
+  let before = NaN;
   for (let i = 0; i < grid.length; i++) {
     if (!(series.count[i]! > 0)) continue;
     const x = grid[i]!;
@@ -63,7 +67,11 @@ function curveOf(series: SeriesFrame, grid: Float64Array, exact: boolean): Curve
     curve.lo[at] = series.min[i]!;
     curve.hi[at] = series.max[i]!;
     curve.told[at] = Number.isNaN(value) ? infinityIn(series, i) : value;
-    if (series.nan[i]! > 0) curve.nan.push(x);
+    if (series.nan[i]! > 0) {
+      curve.nan.push(x);
+      curve.nanY.push(Number.isFinite(value) ? value : before);
+    }
+    if (Number.isFinite(value)) before = value;
     if (series.pos_inf[i]! > 0) curve.posInf.push(x);
     if (series.neg_inf[i]! > 0) curve.negInf.push(x);
     at += 1;

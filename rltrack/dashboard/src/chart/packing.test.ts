@@ -3,7 +3,7 @@ import { packed } from "./packing";
 
 const section = (name: string, count: number) => ({
   name,
-  metrics: Array.from({ length: count }, (_, i) => ({ key: `${name}/${i}`, x: "_step", run_count: 1 })),
+  charts: Array.from({ length: count }, (_, i) => ({ id: `${name}/${i}`, title: "", keys: [], x: "_step", setup: {} })),
 });
 const shape = (sections: [string, number][], columns: number, folded: string[] = []) =>
   packed(sections.map(([name, count]) => section(name, count)), columns, (name) => folded.includes(name))

@@ -9,7 +9,12 @@ export interface PackedSection extends Section {
 
 export function packed(sections: Section[], columns: number, isFolded: (name: string) => boolean): PackedSection[] {
   const wanted = (section: Section) =>
-    isFolded(section.name) ? columns : Math.min(columns, section.metrics.length);
+    isFolded(section.name)
+      ? columns
+      : Math.min(
+          columns,
+          section.charts.reduce((sum, { setup }) => sum + (setup.wide ?? 1), 0),
+        );
   const waiting = [...sections];
   const rows: PackedSection[] = [];
   while (waiting.length) {

@@ -6,6 +6,8 @@ import { traceBand, traceLine, type Project } from "./path";
 import type { Range } from "./ranges";
 
 export interface Line {
+  /** Of the run, or of the group, and of the metric where a chart has several. */
+  id: string;
   run: string;
   name: string;
   colour: string;
@@ -20,6 +22,10 @@ export interface Line {
   faint?: boolean;
   /** Of a group: its runs, any of which lights it. */
   members?: ReadonlySet<string>;
+  /** Whether its axis is the one at the right. */
+  right?: boolean;
+  /** It was left behind: a restart went on from before its end. */
+  left?: boolean;
 }
 
 /** Where and how to draw; lengths in canvas pixels, `ratio` of them to a CSS pixel. */
@@ -31,7 +37,10 @@ export interface Plot {
   ratio: number;
   x: Range;
   y: Range;
+  /** Of lines with the axis at the right. */
+  right: Range | null;
   log: boolean;
+  logX: boolean;
   /** Room for names to the right of the plot; 0 for none. */
   labelRoom: number;
 }
@@ -51,7 +60,8 @@ interface Traced {
 }
 
 const WIDTH = 1.6;
-const LIT_WIDTH = 2.4;
+const LIT_FACTOR = 1.25;
+const DIM_FACTOR = 0.85;
 const DIMMED = 0.18;
 export const LABEL_HEIGHT = 13;
 
@@ -86,16 +96,16 @@ export class Painter {
   }
 
   #retrace(plot: Plot, lines: Line[]): void {
-    const { left, top, width, height, x, y, log } = plot;
-    const of = [left, top, width, height, ...x, ...y, log];
-    for (const { curve, smoothed, band } of lines) of.push(curve as never, smoothed as never, band);
+    const { left, top, width, height, x, y, right, log, logX } = plot;
+    const of: unknown[] = [left, top, width, height, ...x, ...y, ...(right ?? []), log, logX];
+    for (const line of lines) of.push(line.curve, line.smoothed, line.band, line.right);
     if (of.length === this.#of.length && of.every((part, i) => part === this.#of[i])) return;
     this.#of = of;
-    this.#traced = new Map(lines.map((line) => [line.run, trace(plot, line)]));
+    this.#traced = new Map(lines.map((line) => [line.id, trace(plot, line)]));
   }
 
   #paintBand(ctx: CanvasRenderingContext2D, line: Line, alpha: number): void {
-    const { band } = this.#traced.get(line.run)!;
+    const { band } = this.#traced.get(line.id)!;
     if (!band) return;
     ctx.globalAlpha = 0.13 * alpha;
     ctx.fillStyle = line.colour;
@@ -103,7 +113,7 @@ export class Painter {
   }
 
   #paintLine(ctx: CanvasRenderingContext2D, plot: Plot, line: Line, lit: boolean, alpha: number): void {
-    const traced = this.#traced.get(line.run)!;
+    const traced = this.#traced.get(line.id)!;
     ctx.strokeStyle = ctx.fillStyle = line.colour;
     if (traced.raw) {
       ctx.globalAlpha = 0.22 * alpha;
@@ -111,16 +121,18 @@ export class Painter {
       ctx.setLineDash([]);
       ctx.stroke(traced.raw);
     }
-    ctx.globalAlpha = line.faint && !lit ? 0.3 * alpha : alpha;
-    ctx.lineWidth = (lit ? LIT_WIDTH : line.faint ? 1 : WIDTH) * plot.ratio;
-    ctx.setLineDash(line.dash.map((length) => length * plot.ratio));
+    ctx.globalAlpha = (line.faint || line.left) && !lit ? 0.35 * alpha : alpha;
+    const width = line.faint || line.left ? 1 : WIDTH;
+    ctx.lineWidth = width * (lit ? LIT_FACTOR : alpha < 1 ? DIM_FACTOR : 1) * plot.ratio;
+    const dash = line.left ? [3, 3] : line.dash;
+    ctx.setLineDash(dash.map((length) => length * plot.ratio));
     ctx.stroke(traced.line);
     ctx.setLineDash([]);
     for (const [x, y] of traced.alone) disc(ctx, x, y, 2 * plot.ratio);
   }
 
   #paintDot(ctx: CanvasRenderingContext2D, plot: Plot, line: Line, paper: string, alpha: number): void {
-    const { end } = this.#traced.get(line.run)!;
+    const { end } = this.#traced.get(line.id)!;
     if (!line.stopped || !end?.inside) return;
     ctx.globalAlpha = alpha;
     // A ring parts the dot from the lines under it; a dimmed one would cut the lit line.
@@ -142,15 +154,15 @@ export class Painter {
     ctx.textAlign = "left";
     const measure = (text: string) => ctx.measureText(text).width;
     const room = plot.labelRoom - 8 * plot.ratio;
-    const labels: EndLabel[] = lines.flatMap(({ run, name, faint }) => {
-      if (faint) return [];
-      const end = this.#traced.get(run)!.end;
+    const labels: EndLabel[] = lines.flatMap(({ id, name, faint, left }) => {
+      if (faint || left) return [];
+      const end = this.#traced.get(id)!.end;
       if (!end) return [];
       const text = fitted(name, room, measure);
-      return { run, text, x: end.x + 7 * plot.ratio, y: end.y, width: measure(text) };
+      return { run: id, text, x: end.x + 7 * plot.ratio, y: end.y, width: measure(text) };
     });
     const half = (LABEL_HEIGHT / 2) * plot.ratio;
-    const byRun = new Map(lines.map((line) => [line.run, line]));
+    const byRun = new Map(lines.map((line) => [line.id, line]));
     for (const label of spread(labels, 2 * half, plot.top + half, plot.top + plot.height - half)) {
       const line = byRun.get(label.run)!;
       ctx.globalAlpha = dim(line);
@@ -165,20 +177,25 @@ export class Painter {
   }
 }
 
-export function projections(plot: Plot): { toX: Project; toY: Project } {
-  const perX = plot.width / (plot.x[1] - plot.x[0]);
-  const perY = plot.height / (plot.y[1] - plot.y[0]);
+/** From values to canvas pixels; what has no place on a log axis is NaN. */
+export function projections(plot: Plot, right = false): { toX: Project; toY: Project } {
+  const y = right && plot.right ? plot.right : plot.y;
+  const perY = plot.height / (y[1] - y[0]);
   const bottom = plot.top + plot.height;
+  const low = plot.logX ? Math.log10(plot.x[0]) : plot.x[0];
+  const perX = plot.width / ((plot.logX ? Math.log10(plot.x[1]) : plot.x[1]) - low);
   return {
-    toX: (x) => plot.left + (x - plot.x[0]) * perX,
+    toX: plot.logX
+      ? (x) => (x > 0 ? plot.left + (Math.log10(x) - low) * perX : NaN)
+      : (x) => plot.left + (x - low) * perX,
     toY: plot.log
-      ? (y) => (y > 0 ? bottom - (Math.log10(y) - plot.y[0]) * perY : NaN)
-      : (y) => bottom - (y - plot.y[0]) * perY,
+      ? (value) => (value > 0 ? bottom - (Math.log10(value) - y[0]) * perY : NaN)
+      : (value) => bottom - (value - y[0]) * perY,
   };
 }
 
-function trace(plot: Plot, { curve, smoothed, band }: Line): Traced {
-  const { toX, toY } = projections(plot);
+function trace(plot: Plot, { curve, smoothed, band, right }: Line): Traced {
+  const { toX, toY } = projections(plot, right);
   const drawn = smoothed ?? curve.y;
   const line = new Path2D();
   const alone = traceLine(line, curve.x, drawn, toX, toY);
@@ -207,23 +224,26 @@ function disc(ctx: CanvasRenderingContext2D, x: number, y: number, radius: numbe
   ctx.fill();
 }
 
-/** NaN: a crossed circle on the axis. Infinities: triangles at the edge that they lie behind. */
-function paintMarks(ctx: CanvasRenderingContext2D, plot: Plot, { curve, colour }: Line, alpha: number): void {
-  const { toX } = projections(plot);
+/** NaN: a crossed circle where the line breaks. Infinities: triangles at the edge that they lie behind. */
+function paintMarks(ctx: CanvasRenderingContext2D, plot: Plot, { curve, colour, right }: Line, alpha: number): void {
+  const { toX, toY } = projections(plot, right);
   const size = 3.5 * plot.ratio;
   const bottom = plot.top + plot.height;
   ctx.globalAlpha = alpha;
   ctx.strokeStyle = ctx.fillStyle = colour;
   ctx.lineWidth = 1.25 * plot.ratio;
   ctx.setLineDash([]);
-  eachApart(curve.nan, plot, toX, (x) => {
+  eachApart(curve.nan, plot, toX, (x, i) => {
     const d = size * Math.SQRT1_2;
+    const before = toY(curve.nanY[i]!);
+    // Before the first number, and where that is out of sight, the mark stands on the axis.
+    const y = before >= plot.top && before <= bottom ? before : bottom;
     ctx.beginPath();
-    ctx.arc(x, bottom, size, 0, 2 * Math.PI);
-    ctx.moveTo(x - d, bottom - d);
-    ctx.lineTo(x + d, bottom + d);
-    ctx.moveTo(x - d, bottom + d);
-    ctx.lineTo(x + d, bottom - d);
+    ctx.arc(x, y, size, 0, 2 * Math.PI);
+    ctx.moveTo(x - d, y - d);
+    ctx.lineTo(x + d, y + d);
+    ctx.moveTo(x - d, y + d);
+    ctx.lineTo(x + d, y - d);
     ctx.stroke();
   });
   const triangle = (x: number, tip: number, base: number) => {
@@ -239,12 +259,12 @@ function paintMarks(ctx: CanvasRenderingContext2D, plot: Plot, { curve, colour }
 }
 
 /** A thousand NaN side by side need no thousand marks. */
-function eachApart(xs: number[], plot: Plot, toX: Project, mark: (x: number) => void): void {
+function eachApart(xs: number[], plot: Plot, toX: Project, mark: (x: number, i: number) => void): void {
   let before = -Infinity;
-  for (const x of xs) {
+  for (const [i, x] of xs.entries()) {
     const px = toX(x);
     if (x < plot.x[0] || x > plot.x[1] || px - before < 4 * plot.ratio) continue;
     before = px;
-    mark(px);
+    mark(px, i);
   }
 }

@@ -19,8 +19,10 @@ export interface LineStyle {
   dash: number[];
 }
 
-export function lineStyle(slot: number, dark: boolean): LineStyle {
+/** The style of a slot; a dash that was chosen stands for itself. */
+export function lineStyle(slot: number, dark: boolean, dash: number | null = null): LineStyle {
   const colours = dark ? DARK : LIGHT;
+  if (dash !== null) return { colour: colours[slot % colours.length]!, dash: DASHES[dash % DASHES.length]! };
   return {
     colour: colours[slot % colours.length]!,
     dash: DASHES[Math.floor(slot / colours.length) % DASHES.length]!,

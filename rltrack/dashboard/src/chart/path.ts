@@ -25,7 +25,7 @@ export function traceLine(
   let px = 0;
   let py = 0;
   for (let i = 0; i <= x.length; i++) {
-    const drawn = i < x.length ? toY(y[i]!) : NaN;
+    const drawn = i < x.length ? toY(y[i]!) + 0 * toX(x[i]!) : NaN;
     if (!Number.isFinite(drawn)) {
       if (inPiece === 1) alone.push([px, py]);
       inPiece = 0;
@@ -51,7 +51,7 @@ export function traceBand(
 ): void {
   let start = 0;
   for (let i = 0; i <= x.length; i++) {
-    if (i < x.length && Number.isFinite(toY(lo[i]!)) && Number.isFinite(toY(hi[i]!))) continue;
+    if (i < x.length && Number.isFinite(toY(lo[i]!) + toY(hi[i]!) + toX(x[i]!))) continue;
     if (i - start > 1) tracePiece(sink, x, lo, hi, toX, toY, start, i);
     start = i + 1;
   }

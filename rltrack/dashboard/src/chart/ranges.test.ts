@@ -4,7 +4,7 @@ import { padded, SteadyRange, widened, xWithRoom, yExtent } from "./ranges";
 
 function curve(x: number[], y: number[], lo = y, hi = y): Curve {
   const [xs, ys, los, his] = [x, y, lo, hi].map((column) => Float64Array.from(column));
-  return { run: "a", x: xs!, y: ys!, lo: los!, hi: his!, told: ys!, nan: [], posInf: [], negInf: [] };
+  return { run: "a", x: xs!, y: ys!, lo: los!, hi: his!, told: ys!, nan: [], nanY: [], posInf: [], negInf: [] };
 }
 
 describe("yExtent", () => {

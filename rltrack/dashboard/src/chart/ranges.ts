@@ -26,8 +26,33 @@ export function yExtent(curves: Curve[], view: Range, log: boolean): Range | nul
   return log ? [Math.log10(low), Math.log10(high)] : [low, high];
 }
 
+/**
+ * The y range from the 5th to the 95th percentile of the points between two x, and how many lie outside.
+ *
+ * Null where so few are there that a percentile says nothing.
+ */
+export function innerExtent(curves: Curve[], view: Range, log: boolean): { range: Range; clipped: number } | null {
+  const values: number[] = [];
+  for (const { x, y } of curves) {
+    for (let i = 0; i < x.length; i++) {
+      const value = y[i]!;
+      if (x[i]! >= view[0] && x[i]! <= view[1] && Number.isFinite(value) && (!log || value > 0)) values.push(value);
+    }
+  }
+  if (values.length < 20) return null;
+  const sorted = Float64Array.from(values).sort();
+  const at = (share: number) => sorted[Math.round(share * (sorted.length - 1))]!;
+  const [low, high] = [at(0.05), at(0.95)];
+  // As much air as the chart draws around it does not count as outside.
+  const air = log ? 0 : (high - low) * AIR;
+  const clipped = sorted.reduce((sum, value) => sum + Number(value < low - air || value > high + air), 0);
+  return { range: log ? [Math.log10(low), Math.log10(high)] : [low, high], clipped };
+}
+
+const AIR = 0.06;
+
 /** A little air above and below, and a height for a line that is flat. */
-export function padded([low, high]: Range, log: boolean, air = 0.06): Range {
+export function padded([low, high]: Range, log: boolean, air = AIR): Range {
   const span = high - low;
   if (span > Math.abs(high) * 1e-12) return [low - span * air, high + span * air];
   const height = log ? 0.5 : Math.abs(low) * 0.1 || 1;
@@ -63,6 +88,20 @@ export function xWithRoom([low, high]: Range, live: boolean): Range {
   if (high > low) return [low, live ? high + (high - low) * 0.04 : high];
   const width = Math.abs(low) * 0.05 || 1;
   return [low - width, high + width];
+}
+
+/** The x range on a log axis: from the least x above zero. */
+export function aboveZero(curves: Curve[], [, high]: Range): Range | null {
+  let low = Infinity;
+  for (const { x } of curves) {
+    for (let i = 0; i < x.length; i++) {
+      if (!(x[i]! > 0)) continue;
+      if (x[i]! < low) low = x[i]!;
+      break;
+    }
+  }
+  if (!(low <= high)) return null;
+  return low < high ? [low, high] : [low / 2, high * 2];
 }
 
 /** A little more than what is shown, so that lines run to both edges of a zoomed chart. */

@@ -4,8 +4,8 @@ import { readingsAt, shortened } from "./reading";
 
 function line(run: string, x: number[], y: number[]): Line {
   const [xs, ys] = [Float64Array.from(x), Float64Array.from(y)];
-  const curve = { run, x: xs, y: ys, lo: ys, hi: ys, told: ys, nan: [], posInf: [], negInf: [] };
-  return { run, name: run, colour: "", dash: [], curve, smoothed: null, band: false, stopped: false };
+  const curve = { run, x: xs, y: ys, lo: ys, hi: ys, told: ys, nan: [], nanY: [], posInf: [], negInf: [] };
+  return { id: run, run, name: run, colour: "", dash: [], curve, smoothed: null, band: false, stopped: false };
 }
 
 test("rows are sorted by value, NaN last", () => {

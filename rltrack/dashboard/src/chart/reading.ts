@@ -4,6 +4,8 @@ import { nearestIndex } from "./curves";
 import type { Line } from "./painter";
 
 export interface Reading {
+  /** Of the line. */
+  id: string;
   run: string;
   name: string;
   colour: string;
@@ -15,13 +17,18 @@ export interface Reading {
   /** Of a group: how many runs, and half of how wide its band is. */
   n: number | null;
   half: number | null;
+  /** The x of the point. */
+  x: number;
+  /** Where a value that is no number stands: since which x. */
+  since: number | null;
+  right: boolean;
 }
 
 /** Each run's point nearest to `x`, best first; a run that has none within its own span, or `reach` of it, is left out. */
 export function readingsAt(lines: Line[], x: number, reach: number): Reading[] {
   const readings: Reading[] = [];
-  for (const { run, name, colour, curve, smoothed, faint } of lines) {
-    if (faint) continue;
+  for (const { id, run, name, colour, curve, smoothed, faint, left, right } of lines) {
+    if (faint || left) continue;
     const at = nearestIndex(curve.x, x);
     if (at === null) continue;
     if (x < curve.x[0]! - reach || x > curve.x[curve.x.length - 1]! + reach) continue;
@@ -29,13 +36,47 @@ export function readingsAt(lines: Line[], x: number, reach: number): Reading[] {
     const drawn = smoothed ? smoothed[at]! : curve.y[at]!;
     const n = curve.n ? curve.n[at]! : null;
     const half = n === null ? null : (curve.hi[at]! - curve.lo[at]!) / 2;
-    readings.push({ run, name, colour, value, smoothed: smoothed ? smoothed[at]! : null, drawn, n, half });
+    const since = n === null && !Number.isFinite(value) ? firstOf(curve.told, curve.x, at) : null;
+    readings.push({
+      id, run, name, colour, value, smoothed: smoothed ? smoothed[at]! : null, drawn, n, half,
+      x: curve.x[at]!, since, right: right ?? false,
+    });
   }
-  return readings.sort((a, b) => {
-    const [left, right] = [a.smoothed ?? a.value, b.smoothed ?? b.value];
-    if (Number.isNaN(left) || Number.isNaN(right)) return Number(Number.isNaN(left)) - Number(Number.isNaN(right));
-    return left < right ? 1 : left > right ? -1 : 0;
-  });
+  return readings.sort(byValue);
+}
+
+/** The first x of a stretch of equal values: since when it has been NaN. */
+function firstOf(values: Float64Array, xs: Float64Array, at: number): number {
+  while (at > 0 && Object.is(values[at - 1], values[at])) at -= 1;
+  return xs[at]!;
+}
+
+const shown = ({ smoothed, value }: Reading) => smoothed ?? value;
+
+/** The greatest first; what is no number last. */
+function byValue(a: Reading, b: Reading): number {
+  const [left, right] = [shown(a), shown(b)];
+  if (Number.isNaN(left) || Number.isNaN(right)) return Number(Number.isNaN(left)) - Number(Number.isNaN(right));
+  return left < right ? 1 : left > right ? -1 : 0;
+}
+
+export const TIP_ORDERS = ["near", "down", "up", "name"] as const;
+export type TipOrder = (typeof TIP_ORDERS)[number];
+
+const names = new Intl.Collator("en", { numeric: true });
+
+/** Rows in the order that the reader chose; `away` is how far a line is from the pointer. */
+export function ordered(readings: Reading[], order: TipOrder, away: (reading: Reading) => number): Reading[] {
+  if (order === "name") return readings.toSorted((a, b) => names.compare(a.name, b.name));
+  if (order === "near") return readings.toSorted((a, b) => far(away(a)) - far(away(b)));
+  const numbers = readings.filter((reading) => !Number.isNaN(shown(reading)));
+  const others = readings.filter((reading) => Number.isNaN(shown(reading)));
+  numbers.sort(byValue);
+  return [...(order === "up" ? numbers.reverse() : numbers), ...others];
+}
+
+function far(distance: number): number {
+  return Number.isNaN(distance) ? Infinity : distance;
 }
 
 /** At most `most` rows, around the one of `run`. */

@@ -1,31 +1,87 @@
-/** Metrics under the part of their key before the last slash, and the filter over them. */
+/** Which charts a page has, and in which sections: by themselves, and as they were arranged by hand. */
 
 import type { Metric } from "../server/types";
+import { isAdded, type Layout, type PanelSetup } from "./layout";
+
+/** One chart. */
+export interface Chart {
+  /** Of an automatic chart, its metric. */
+  id: string;
+  title: string;
+  /** Metrics or expressions, each with a line for every run. */
+  keys: string[];
+  /** The x axis that "auto" stands for. */
+  x: string;
+  setup: Partial<PanelSetup>;
+}
 
 export interface Section {
   name: string;
-  metrics: Metric[];
+  charts: Chart[];
+  /** Made of a search, and so may be given up. */
+  pinned?: boolean;
 }
 
 /** What says most about a training stands first; what says least, last. */
 const FIRST = ["rollout", "episode", "eval", "charts", "", "train", "losses"];
 const LAST = ["time", "system"];
 
-export function sectionsOf(metrics: Metric[], filter: string): Section[] {
+export function sectionsOf(metrics: Metric[], filter: string, layout: Layout): Section[] {
   const matches = matcher(filter);
-  const sections = new Map<string, Metric[]>();
-  // An x axis drawn over itself is a diagonal: it is drawn only for who asks for it.
-  const axes = new Set(filter ? [] : metrics.map((metric) => metric.x));
-  for (const metric of metrics) {
-    if (!matches(metric.key) || axes.has(metric.key) || (metric.hidden && !filter)) continue;
-    const name = prefixOf(metric.key);
+  const axes = new Set(metrics.map((metric) => metric.x));
+  const removed = new Set(layout.removed);
+  const places = new Map(layout.places.map((place) => [place.id, place]));
+  const pins = layout.pins.map((pin) => ({ ...pin, fits: matcher(pin.match) }));
+  const sections = new Map<string, Section>(pins.map(({ name }) => [name, { name, charts: [], pinned: true }]));
+  const put = (name: string, chart: Chart) => {
     const section = sections.get(name);
-    if (section) section.push(metric);
-    else sections.set(name, [metric]);
+    if (section) section.charts.push(chart);
+    else sections.set(name, { name, charts: [chart] });
+  };
+
+  for (const metric of metrics) {
+    if (!matches(metric.key)) continue;
+    // An x axis drawn over itself is a diagonal: like what is hidden or was taken away, it is for who asks for it.
+    if (!filter && (axes.has(metric.key) || metric.hidden || removed.has(metric.key))) continue;
+    const section = places.get(metric.key)?.section ?? pins.find(({ fits }) => fits(metric.key))?.name;
+    put(section ?? prefixOf(metric.key), chartOf(metric, layout.panels[metric.key]));
   }
-  return [...sections]
-    .map(([name, metrics]) => ({ name, metrics }))
-    .sort((a, b) => rank(a.name) - rank(b.name) || a.name.localeCompare(b.name));
+  const axisOf = new Map(metrics.map((metric) => [metric.key, metric.x]));
+  for (const [id, setup] of Object.entries(layout.panels)) {
+    if (!isAdded(id) || !setup.keys?.length) continue;
+    const chart: Chart = {
+      id,
+      title: setup.title || setup.keys.join(", "),
+      keys: setup.keys,
+      x: setup.keys.map((key) => axisOf.get(key)).find((x) => x !== undefined) ?? "_step",
+      setup,
+    };
+    if (matches(chart.title) || setup.keys.some(matches)) put(places.get(id)?.section ?? "", chart);
+  }
+  const found = [...sections.values()].filter(({ charts }) => charts.length);
+  for (const section of found) section.charts = inPlace(section.charts, layout);
+  return found.sort(
+    (a, b) =>
+      Number(b.pinned ?? false) - Number(a.pinned ?? false) ||
+      (a.pinned ? 0 : rank(a.name) - rank(b.name) || a.name.localeCompare(b.name)),
+  );
+}
+
+function chartOf({ key, x }: Metric, setup: Partial<PanelSetup> = {}): Chart {
+  return { id: key, title: setup.title || key, keys: setup.keys?.length ? setup.keys : [key], x, setup };
+}
+
+/** Charts that were dragged, each before the one that it was dropped on. */
+function inPlace(charts: Chart[], { places }: Layout): Chart[] {
+  const ordered = [...charts];
+  for (const { id, before } of places) {
+    const from = ordered.findIndex((chart) => chart.id === id);
+    if (from < 0) continue;
+    const [chart] = ordered.splice(from, 1);
+    const to = before === null ? -1 : ordered.findIndex((other) => other.id === before);
+    ordered.splice(to < 0 ? ordered.length : to, 0, chart!);
+  }
+  return ordered;
 }
 
 export function prefixOf(key: string): string {

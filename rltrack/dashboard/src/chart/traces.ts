@@ -1,6 +1,5 @@
 /** What a chart draws: a run, or a group of runs as one line with a band. */
 
-import { hasMetric } from "../runs/values";
 import type { Run, State } from "../server/types";
 
 export interface Trace {
@@ -12,6 +11,10 @@ export interface Trace {
   state: State;
   runs: Run[];
   isGroup: boolean;
+  /** Which dash, where lines are told apart by it; null: that of the slot. */
+  dash?: number | null;
+  /** The chart of its own that it is in, where charts are split; empty: where not. */
+  facet?: string;
 }
 
 export function traceOfRun(run: Run, slot = run.slot): Trace {
@@ -23,10 +26,14 @@ export function traceOfGroup(id: string, name: string, slot: number, runs: Run[]
   return { id, name, slot, state, runs, isGroup: true };
 }
 
-/** The traces that have a metric, each with only the runs that do. */
-export function withMetric(traces: Trace[], key: string): Trace[] {
-  return traces.flatMap((trace) => {
-    const runs = trace.runs.filter((run) => hasMetric(run, key));
-    return runs.length === 0 ? [] : [runs.length === trace.runs.length ? trace : { ...trace, runs }];
-  });
+/** The traces of each chart, where charts are split; by name. */
+export function facetsOf(traces: Trace[]): [string, Trace[]][] {
+  const facets = new Map<string, Trace[]>();
+  for (const trace of traces) {
+    const name = trace.facet ?? "";
+    const facet = facets.get(name);
+    if (facet) facet.push(trace);
+    else facets.set(name, [trace]);
+  }
+  return facets.size ? [...facets] : [["", []]];
 }

@@ -7,8 +7,8 @@ import { inline } from "./values";
 
 /** So many runs are drawn before anybody chooses. */
 export const NEWEST = 20;
-/** The server draws at most so many runs in a chart. */
-export const MOST_DRAWN = 100;
+/** At most so many runs are drawn in a chart, a hundred at a time. */
+export const MOST_DRAWN = 500;
 
 /** The runs that have all words of a filter, in order. */
 export function arrange(runs: Run[], filter: string, sort: Sort[], asked: Asked): Run[] {

@@ -5,6 +5,7 @@ export const KEY_LIST: [string, string][] = [
   ["m", "filter metrics"],
   ["f", "fill the screen with the chart under the pointer"],
   ["← →", "previous or next chart, while one fills the screen"],
+  ["z Z", "the zoom before, and the one after it"],
   ["r", "reset the zoom (as does a double click)"],
   ["[ ]", "the step before or after, of all media (as Ctrl ← →; ten: Ctrl ↓ ↑)"],
   ["l", "fold or unfold the run table (as Ctrl J)"],

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { NO_LAYOUT, withPin } from "../chart/layout";
 import { DEFAULT_VIEW, formatView, parseRoute, parseView, projectPath, runPath, type View } from "./url";
 
 describe("routes", () => {
@@ -29,7 +30,13 @@ describe("views", () => {
       x: "time/fps",
       logY: true,
       smoothing: 0.85,
-      zoom: { x: "global,step", low: -1.5, high: 2e6 },
+      logX: true,
+      smoothKind: "time",
+      outliers: false,
+      dash: ["config.algo"],
+      facet: ["but:seed"],
+      layout: withPin(NO_LAYOUT, "loss|kl"),
+      zoom: { x: "global,step", low: -1.5, high: 2e6, y: { chart: "a,b", low: 0, high: 0.5 } },
       sort: [{ by: "max(eval/return)", down: true }, { by: "config.a,b", down: false }],
       columns: [
         { field: "config.lr", width: 90, pinned: true },

@@ -1,5 +1,8 @@
 /** The URL is the view: its path says the page, its query all that was set on the page. */
 
+import { formatLayout, NO_LAYOUT, parseLayout, type Layout } from "../chart/layout";
+import { SMOOTHINGS, type SmoothKind } from "../chart/smoothing";
+
 export type Route =
   | { page: "projects" }
   | { page: "project"; project: string }
@@ -14,6 +17,8 @@ export interface Zoom {
   x: string;
   low: number;
   high: number;
+  /** The part of the y axis, of the one chart in which a box was drawn; on a log axis in powers of ten. */
+  y?: { chart: string; low: number; high: number };
 }
 
 export interface Sort {
@@ -50,7 +55,16 @@ export interface View {
   metricFilter: string;
   x: string;
   logY: boolean;
+  logX: boolean;
   smoothing: number;
+  smoothKind: SmoothKind;
+  /** Whether y reaches to every value, and not only from the 5th to the 95th percentile. */
+  outliers: boolean;
+  /** Config keys, tags and the like that give lines their dash, and that make charts of their own. */
+  dash: string[];
+  facet: string[];
+  /** What was changed by hand about single charts and their order. */
+  layout: Layout;
   zoom: Zoom | null;
   /** The first counts most. */
   sort: Sort[];
@@ -88,7 +102,13 @@ export const DEFAULT_VIEW: View = {
   metricFilter: "",
   x: "auto",
   logY: false,
+  logX: false,
   smoothing: 0,
+  smoothKind: "ema",
+  outliers: true,
+  dash: [],
+  facet: [],
+  layout: NO_LAYOUT,
   zoom: null,
   sort: [{ by: "created_at", down: true }],
   columns: null,
@@ -164,7 +184,13 @@ export function parseView(query: string): View {
     x: params.get("x") || "auto",
     logY: text("y") === "log",
     smoothing: parseSmoothing(text("smooth")),
-    zoom: parseZoom(text("zoom")),
+    logX: text("xs") === "log",
+    smoothKind: oneOf(text("smoother"), SMOOTHINGS),
+    outliers: text("outliers") !== "0",
+    dash: parseList(text("dash")),
+    facet: parseList(text("facet")),
+    layout: parseLayout(text("layout")),
+    zoom: parseZoom(text("zoom"), text("zoomy")),
     sort: parseSort(params.get("sort")),
     columns: params.has("cols") ? parseList(text("cols")).map(parseColumn) : null,
     group: parseList(text("group")),
@@ -201,6 +227,13 @@ export function formatView(view: View): string {
   put("x", view.x, "auto");
   put("y", view.logY ? "log" : "");
   put("smooth", String(view.smoothing), "0");
+  put("xs", view.logX ? "log" : "");
+  put("smoother", view.smoothKind, SMOOTHINGS[0]);
+  put("outliers", view.outliers ? "" : "0");
+  put("dash", formatList(view.dash));
+  put("facet", formatList(view.facet));
+  put("layout", formatLayout(view.layout));
+  put("zoomy", view.zoom?.y ? `${view.zoom.y.low},${view.zoom.y.high},${view.zoom.y.chart}` : "");
   put("zoom", view.zoom ? `${view.zoom.low},${view.zoom.high},${view.zoom.x}` : "");
   put("sort", formatSort(view.sort), formatSort(DEFAULT_VIEW.sort));
   if (view.columns) params.set("cols", formatList(view.columns.map(formatColumn)));
@@ -230,10 +263,19 @@ function parseSmoothing(text: string): number {
   return Number.isFinite(weight) ? Math.min(0.999, Math.max(0, weight)) : 0;
 }
 
-function parseZoom(text: string): Zoom | null {
-  const [low, high, ...x] = text.split(",");
-  const zoom = { x: x.join(","), low: Number(low || NaN), high: Number(high || NaN) };
-  return zoom.x && Number.isFinite(zoom.low) && zoom.high > zoom.low ? zoom : null;
+function parseZoom(text: string, box: string): Zoom | null {
+  const zoom = parseRange(text);
+  if (!zoom) return null;
+  const y = parseRange(box);
+  const x = { x: zoom.name, low: zoom.low, high: zoom.high };
+  return y ? { ...x, y: { chart: y.name, low: y.low, high: y.high } } : x;
+}
+
+/** `0,1000,global_step`: a range, and what it is of. */
+function parseRange(text: string): { name: string; low: number; high: number } | null {
+  const [low, high, ...name] = text.split(",");
+  const range = { name: name.join(","), low: Number(low || NaN), high: Number(high || NaN) };
+  return range.name && Number.isFinite(range.low) && range.high > range.low ? range : null;
 }
 
 function parseSort(text: string | null): Sort[] {

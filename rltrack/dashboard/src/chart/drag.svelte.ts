@@ -1,0 +1,2 @@
+/** The chart that is being dragged. */
+export const drag = $state<{ chart: string | null }>({ chart: null });
