@@ -197,9 +197,9 @@ def init(
             run.note_metadata({"sweep": {"id": trial.sweep_id, "goes_on_from": trial.parent}})
     run.config.update(values, allow_val_change=True if run.resumed else None)
     if not run.disabled:
-        from rltrack import _capture  # who only reads needs none
+        from rltrack._capture import start as start_capture  # who only reads needs none
 
-        run.on_finish(_capture.start(run, chosen, current_folder()))
+        run.on_finish(start_capture(run, chosen, current_folder()))
     said = ("host", "username", "program", "notebook_name")
     if facts := {name: value for name in said if (value := getattr(chosen, name))}:
         run.note_metadata(facts)

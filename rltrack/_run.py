@@ -341,9 +341,9 @@ class Run(Keeping):
             text: one line, or several.
         """
         if not self._finished:
-            from rltrack import _capture
+            from rltrack._capture import write_logs
 
-            _capture.write_logs(self, text)
+            write_logs(self, text)
 
     def pin_config_keys(self, keys: Sequence[str]) -> None:
         """Say which keys of the config matter most; it is kept as a fact about the run.

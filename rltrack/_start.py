@@ -15,7 +15,6 @@ import contextlib
 import dataclasses
 import os
 import re
-import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -154,7 +153,7 @@ class _Starter:
         try:
             return self._run(self._facts(run_id, self._new_name(folder)), folder)
         except OSError:
-            shutil.rmtree(folder.path, ignore_errors=True)
+            _discard(folder)
             raise
 
     def _make(self, root: Path, run_id: str) -> RunFolder:
@@ -245,7 +244,7 @@ class _Starter:
             facts = self._facts(run_id, self._new_name(folder))
             run = self._run(facts, folder, past)
         except BaseException:
-            shutil.rmtree(folder.path, ignore_errors=True)
+            _discard(folder)
             raise
         lineage = f"{self.project}/{moment.run_id}"
         run.record(Resumed(time.time_ns(), past.writers, moment.step, lineage))
@@ -395,3 +394,10 @@ def _in_root_or_spare(settings: Settings, record_in: Callable[[Path], Run]) -> R
         if not settings.silent:
             say(f"warning: {root} cannot be written ({refusal.strerror}); recording in {spare}")
         return run
+
+
+def _discard(folder: RunFolder) -> None:
+    """Take the folder of a run away that could not begin."""
+    import shutil  # 2 ms, and hardly ever needed
+
+    shutil.rmtree(folder.path, ignore_errors=True)
