@@ -44,7 +44,7 @@ from rltrack.store.segments import KeyPoints, Part, write_part
 from rltrack.store.stream import Points
 
 #: Values that are sealed together while a run goes on: what a reader holds in memory at most.
-PART_VALUES: Final = 3 << 20
+PART_VALUES: Final = 2 << 20
 #: Times of rows that are held while the overview of a whole run is made.
 _HELD_ROWS: Final = 2 << 20
 

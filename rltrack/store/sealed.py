@@ -110,7 +110,7 @@ def column_of(chunks: list[Chunk]) -> Column:
         all_bits.append(bits)
         column.objects += chunk.objects
         column.seen |= chunk.seen
-    column.row = Growing.of(_joined([chunk.row for chunk in chunks]).astype(np.int32))
+    column.row = Growing.of(_joined([chunk.row for chunk in chunks]).astype(np.int32, copy=False))
     column.bits = Growing.of(_joined(all_bits))
     column.kinds = Growing.of(_joined([chunk.kinds for chunk in chunks]))
     column.has_media = any(media_references(value) for value in column.objects)

@@ -442,7 +442,9 @@ class Part:
             else:
                 bits, kinds, objects = _decode_bits(table, values)
             row = (
-                np.arange(self.first_row, self.first_row + count) if dense else _numpy(table, "row")
+                np.arange(self.first_row, self.first_row + count, dtype=np.int32)
+                if dense
+                else _numpy(table, "row")
             )
             step = _numpy(table, "step") if with_steps else np.empty(0, np.int64)
         return Chunk(row, step, bits, kinds, objects, seen)
