@@ -5,13 +5,19 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from rltrack.cli.output import print_json, root_of
-from rltrack.cli.parser import Command, Commands
+from rltrack.cli.parser import Commands
 from rltrack.cli.transfer import import_zip
 from rltrack.errors import UsageError
+
+if TYPE_CHECKING:
+    from rltrack.importers.recorded import Imported, Progress
+
+    _Form = Callable[[argparse.Namespace, Progress], Iterator[Imported]]
 
 
 def add_to(commands: Commands) -> None:
@@ -24,11 +30,19 @@ def add_to(commands: Commands) -> None:
     )
     command.add_argument("what", help=f"where it comes from: {', '.join(_FORMS)}, or a FILE.zip")
     command.add_argument(
-        "path", nargs="?", help="its folder: for tensorboard the logdir, for wandb ./wandb"
+        "path",
+        nargs="?",
+        help="its folder or file: the logdir of tensorboard, ./wandb, ./mlruns or mlflow.db, "
+        "Trackio's folder, the folder that has .aim, a file or folder of csv or jsonl",
     )
     command.add_argument(
         "--project",
         help="project of new runs (default: that of rltrack.init in this folder; of a zip, their own)",
+    )
+    command.add_argument(
+        "--step",
+        metavar="COLUMN",
+        help="of csv and jsonl: what counts steps (default: found by name)",
     )
     command.add_argument(
         "--rename", action="store_true", help="of a zip: a run whose id is taken gets another one"
@@ -47,21 +61,21 @@ def _import(options: argparse.Namespace) -> int:
         )
     if options.path is None:
         raise UsageError(f"import {options.what}: say which folder to import")
-    return form(options)
+    if options.step is not None and options.what not in ("csv", "jsonl"):
+        raise UsageError(
+            "--step names a column of csv and jsonl; the others have steps of their own"
+        )
+    return _run_import(options, form)
 
 
 def _is_zip(what: str) -> bool:
     return what.endswith(".zip") or Path(what).is_file()
 
 
-def _import_tensorboard(options: argparse.Namespace) -> int:
-    from rltrack.importers.tensorboard import import_tensorboard
-
+def _run_import(options: argparse.Namespace, form: _Form) -> int:
     bar = _Bar(sys.stderr.isatty() and not options.json)
     found = []
-    for run in import_tensorboard(
-        Path(options.path), root_of(options), _project(options), progress=bar.show
-    ):
+    for run in form(options, bar.show):
         found.append(run)
         if not options.json:
             bar.clear()
@@ -75,6 +89,37 @@ def _import_tensorboard(options: argparse.Namespace) -> int:
         new = sum(run.outcome == "new" for run in found)
         print(f"{new} new runs of {len(found)}; `rltrack ls` lists them")
     return 0
+
+
+def _import_tensorboard(options: argparse.Namespace, progress: Progress) -> Iterator[Imported]:
+    from rltrack.importers.tensorboard import import_tensorboard
+
+    path = Path(options.path)
+    return import_tensorboard(path, root_of(options), _project(options), progress=progress)
+
+
+def _import_texts(options: argparse.Namespace, progress: Progress) -> Iterator[Imported]:
+    from rltrack.importers.texts import import_texts
+
+    return import_texts(
+        options.what,
+        Path(options.path),
+        root_of(options),
+        _project(options),
+        step=options.step,
+        progress=progress,
+    )
+
+
+def _import_store(options: argparse.Namespace, progress: Progress) -> Iterator[Imported]:
+    """Of a tool that has projects of its own: `import_wandb` of `importers/wandb.py`, and so on."""
+    import importlib
+
+    module = importlib.import_module(f"rltrack.importers.{options.what}")
+    found: Iterator[Imported] = getattr(module, f"import_{options.what}")(
+        Path(options.path), root_of(options), options.project, progress=progress
+    )
+    return found
 
 
 def _project(options: argparse.Namespace) -> str:
@@ -83,29 +128,6 @@ def _project(options: argparse.Namespace) -> str:
 
     project = resolve(project=options.project).project
     return default_project(Path.cwd()) if project is None else checked_project(project)
-
-
-def _import_wandb(options: argparse.Namespace) -> int:
-    from rltrack.importers.wandb import import_wandb
-
-    bar = _Bar(sys.stderr.isatty() and not options.json)
-    found = []
-    for run in import_wandb(
-        Path(options.path), root_of(options), options.project, progress=bar.show
-    ):
-        found.append(run)
-        if not options.json:
-            bar.clear()
-            print(f"{run.name}: {run.outcome}, {run.values:,} values, {run.run}")
-            for trouble in run.trouble:
-                print(f"  left out: {trouble}")
-    bar.clear()
-    if options.json:
-        print_json([dataclasses.asdict(run) for run in found])
-    else:
-        new = sum(run.outcome == "new" for run in found)
-        print(f"{new} new runs of {len(found)}; `rltrack ls` lists them")
-    return 0
 
 
 class _Bar:
@@ -130,7 +152,12 @@ class _Bar:
             print("\r\x1b[K", end="", file=sys.stderr, flush=True)
 
 
-_FORMS: Final[dict[str, Command]] = {
+_FORMS: Final[dict[str, _Form]] = {
     "tensorboard": _import_tensorboard,
-    "wandb": _import_wandb,
+    "wandb": _import_store,
+    "mlflow": _import_store,
+    "trackio": _import_store,
+    "aim": _import_store,
+    "csv": _import_texts,
+    "jsonl": _import_texts,
 }

@@ -12,16 +12,14 @@ file was read is in its metadata.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
-from rltrack._run import Run
 from rltrack.errors import NotFoundError
 from rltrack.folder import RunFacts, RunFolder, run_folder
+from rltrack.importers.recorded import Imported, Progress, staged_run
 from rltrack.importers.staging import add_to, find, move_in_place, staging_folder
 from rltrack.importers.tensorboard_events import (
     event_class,
@@ -31,8 +29,6 @@ from rltrack.importers.tensorboard_events import (
 from rltrack.importers.tensorboard_recorder import EventRecorder, nanoseconds
 from rltrack.importers.tensorboard_sources import Source, find_sources, identity, size_of
 from rltrack.journal.process import this_process
-from rltrack.journal.writer import JournalWriter
-from rltrack.settings import Settings
 from rltrack.store.run import RunReader
 
 #: Key of the run's metadata that tells where it comes from, and how far that was read.
@@ -41,24 +37,6 @@ TAG: Final = "tensorboard"
 #: What `add_embedding` writes: files beside the events, for a plugin with no like in a run.
 PROJECTOR_CONFIG: Final = "projector_config.pbtxt"
 _REPORT_EVERY: Final = 2000
-
-#: Told how many bytes of how many are read.
-Progress = Callable[[int, int], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Imported:
-    """What became of one folder."""
-
-    name: str
-    """As TensorBoard calls the run."""
-    run: str
-    """``project/id``."""
-    outcome: Literal["new", "grown", "there already"]
-    values: int
-    """How many were added."""
-    trouble: tuple[str, ...]
-    """What had no place, and what could not be read."""
 
 
 def import_tensorboard(
@@ -150,16 +128,8 @@ def _record(
     progress: Callable[[int], None],
 ) -> tuple[RunFolder, EventRecorder, tuple[str, ...]]:
     """Write a run of what is not imported yet."""
-    part = RunFolder(staging / "run")
-    part.path.mkdir()
     now_ns = [facts.ended_ns or facts.created_ns]
-    run = Run(
-        dataclasses.replace(facts, state="running"),
-        Settings(silent=True),
-        lambda run: JournalWriter(part.journal, clock=lambda: now_ns[0]),
-        part,
-        clock=lambda: now_ns[0],
-    )
+    part, run = staged_run(staging, facts, now_ns)
     try:
         run.config.update(config)  # so that hyperparameters find what is there already
         recorder = EventRecorder(run)

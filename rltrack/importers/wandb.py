@@ -10,7 +10,6 @@ A run knows its files again by their names; how many records of each were read i
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -18,18 +17,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from rltrack._names import checked_project, checked_run_id
-from rltrack._run import Run
-from rltrack.errors import ArchiveError, Error, NotFoundError
+from rltrack._names import checked_project
+from rltrack.errors import NotFoundError
 from rltrack.folder import RunFacts, RunFolder, run_folder
 from rltrack.importers.protobuf import ProtobufError
-from rltrack.importers.staging import add_to, find, move_in_place, staging_folder
+from rltrack.importers.recorded import Imported, Progress, known_run, staged_run
+from rltrack.importers.staging import add_to, move_in_place, staging_folder
 from rltrack.importers.wandb_log import WandbLog
 from rltrack.importers.wandb_recorder import WandbRecorder
 from rltrack.importers.wandb_records import Described, said
 from rltrack.journal.process import this_process
-from rltrack.journal.writer import JournalWriter
-from rltrack.settings import Settings
 from rltrack.store.edit import link_artifact
 from rltrack.store.run import RunReader
 
@@ -38,24 +35,6 @@ SOURCE_KEY: Final = "wandb_import"
 DEFAULT_PROJECT: Final = "uncategorized"
 _FILE: Final = re.compile(r"run-(?P<id>.+)\.wandb")
 _REPORT_EVERY: Final = 2000
-
-#: Told how many bytes of how many are read.
-Progress = Callable[[int, int], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Imported:
-    """What became of one run."""
-
-    name: str
-    """As W&B calls it."""
-    run: str
-    """``project/id``."""
-    outcome: Literal["new", "grown", "there already"]
-    values: int
-    """How many were added."""
-    trouble: tuple[str, ...]
-    """What had no place, and what could not be read."""
 
 
 @dataclass(slots=True)
@@ -151,7 +130,7 @@ def _import_one(
     source: _Source, root: Path, project: str | None, progress: Callable[[int], None]
 ) -> Imported:
     about = source.about
-    known, run_id = _known(root, source.run_id)
+    known, run_id = known_run(root, source.run_id, SOURCE_KEY, "wandb")
     read: dict[str, int] = {}
     config: dict[str, Any] = {}
     if known is None:
@@ -178,23 +157,6 @@ def _import_one(
             link_artifact(folder, "logged", artifact, artifact.aliases)
         outcome: Literal["new", "grown"] = "new" if known is None else "grown"
         return Imported(name, path, outcome, recorder.values, trouble)
-
-
-def _known(root: Path, run_id: str) -> tuple[RunFolder | None, str]:
-    """The run that was imported before; and the id, which is another if a run here has that."""
-    try:
-        checked_run_id(run_id)
-    except Error as refusal:
-        raise ArchiveError(f"W&B's run {run_id!r}: {refusal}") from None
-    for chosen in (run_id, f"{run_id}-wandb"):
-        folder = find(root, chosen)
-        if folder is None:
-            return None, chosen
-        reader = RunReader(folder)
-        reader.refresh()
-        if SOURCE_KEY in reader.metadata():
-            return folder, chosen
-    raise ArchiveError(f"runs {run_id!r} and {chosen!r} are there already, and are none of W&B's")
 
 
 def _project_of(about: Described | None, project: str | None) -> str:
@@ -230,21 +192,13 @@ def _record(
     progress: Callable[[int], None],
 ) -> tuple[RunFolder, WandbRecorder, dict[str, int], tuple[str, ...]]:
     """Write a run of what is not imported yet."""
-    part = RunFolder(staging / "run")
-    part.path.mkdir()
     # Behind the end that an earlier import wrote: of two ends, the later is the run's.
     now_ns = [(facts.ended_ns + 1) if facts.ended_ns else facts.created_ns]
 
     def tell_time(time_ns: int) -> None:
         now_ns[0] = max(now_ns[0], time_ns)
 
-    run = Run(
-        dataclasses.replace(facts, state="running"),
-        Settings(silent=True),
-        lambda run: JournalWriter(part.journal, clock=lambda: now_ns[0]),
-        part,
-        clock=lambda: now_ns[0],
-    )
+    part, run = staged_run(staging, facts, now_ns)
     try:
         run.config.update(config)
         recorder = WandbRecorder(run, part, tell_time)

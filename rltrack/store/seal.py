@@ -26,7 +26,7 @@ from rltrack.errors import SegmentError
 from rltrack.journal.reader import Entry
 from rltrack.store.aggregate import Aggregator, aggregate
 from rltrack.store.blocks import BlockBuilder
-from rltrack.store.columns import OBJECT, Ints
+from rltrack.store.columns import OBJECT, Ints, RowNumbers
 from rltrack.store.content import FILE_NAMES, STREAMS, Content, StreamName, journal_files
 from rltrack.store.entries import write_entries
 from rltrack.store.manifest import (
@@ -287,7 +287,7 @@ class _RowTimes:
         self._known: dict[int, Ints] = {}
         self._all_fit = sum(part.rows for part in parts) <= _HELD_ROWS
 
-    def of(self, part: Part, row: Ints) -> Ints:
+    def of(self, part: Part, row: Ints | RowNumbers) -> Ints:
         """Nanoseconds of each of some rows of a part."""
         if part.number not in self._known:
             if not self._all_fit:

@@ -93,7 +93,7 @@ class Group:
 class Chunk:
     """Points as they are read: of one key, in order."""
 
-    row: Ints
+    row: Ints | RowNumbers
     """Merged rows."""
     step: Ints
     """Of each point; empty where it was not asked for."""

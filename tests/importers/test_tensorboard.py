@@ -24,8 +24,9 @@ from torch.utils.tensorboard import SummaryWriter
 import rltrack
 from rltrack.cli import main
 from rltrack.errors import NotFoundError
+from rltrack.importers.recorded import Imported
 from rltrack.importers.staging import STAGING
-from rltrack.importers.tensorboard import Imported, import_tensorboard
+from rltrack.importers.tensorboard import import_tensorboard
 
 Series = dict[str, list[tuple[int, Any]]]
 ReadEvents = Callable[[Path], Series]

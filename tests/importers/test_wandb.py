@@ -19,7 +19,8 @@ import rltrack
 from rltrack.cli import main
 from rltrack.errors import ArchiveError, NotFoundError
 from rltrack.importers.protobuf import Message, ProtobufError
-from rltrack.importers.wandb import Imported, import_wandb
+from rltrack.importers.recorded import Imported
+from rltrack.importers.wandb import import_wandb
 from rltrack.importers.wandb_log import BLOCK_BYTES, HEADER, WandbLog
 
 #: A run of wandb 0.31.0: 21 rows, config, summary, media, a table, console, an artifact, an alert.
@@ -313,7 +314,7 @@ def test_a_path_that_leads_out_is_not_followed(root: Path, offline: Callable[...
     assert "secret" not in "".join(
         path.read_text(errors="replace") for path in (root / "p" / "abc" / "media").rglob("*.txt")
     )
-    with pytest.raises(ArchiveError, match="W&B's run"):
+    with pytest.raises(ArchiveError, match="wandb's run"):
         imported(offline(framed(run_record("../x"), EXIT), "offline-run-2-x"), root)
 
 
