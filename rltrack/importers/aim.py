@@ -122,9 +122,7 @@ def _name(name: str, context: Mapping[str, Any]) -> str:
 
 
 def _context(context: Mapping[str, Any]) -> Any:
-    from aim.storage.context import Context
-
-    return Context(dict(context))
+    return extras.require("aim.storage.context", extra="aim").Context(dict(context))
 
 
 def _points(sequence: Any) -> list[tuple[float, int, Any]]:
