@@ -141,13 +141,15 @@ def _points(sequence: Any) -> list[tuple[float, int, Any]]:
 
 def _value(kind: str, value: Any, filler: Filler) -> Any:
     """A point's value as a run here has it; None where it has no place."""
-    import rltrack
+    from rltrack.media.histogram import Histogram
+    from rltrack.media.image import Image
+    from rltrack.media.text import Text
 
     made: dict[str, Callable[[Any], Any]] = {
         "metric": float,
-        "texts": lambda text: rltrack.Text(str(text.data)),
-        "images": lambda image: rltrack.Image(image.to_pil_image(), caption=image.caption or None),
-        "distributions": lambda one: rltrack.Histogram(np_histogram=one.to_np_histogram()),
+        "texts": lambda text: Text(str(text.data)),
+        "images": lambda image: Image(image.to_pil_image(), caption=image.caption or None),
+        "distributions": lambda one: Histogram(np_histogram=one.to_np_histogram()),
     }
     if isinstance(value, Iterable) and isinstance(value, (list, tuple)):
         if kind != "images":

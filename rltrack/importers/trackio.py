@@ -8,6 +8,7 @@ media/<project>/…       what rows refer to by ``file_path``
 from __future__ import annotations
 
 import contextlib
+import importlib
 import json
 import sqlite3
 from collections.abc import Iterator, Mapping
@@ -23,7 +24,11 @@ from rltrack.store.media import file_inside
 
 _NUMBERS: Final = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
 _LEVELS: Final = {"info": "info", "warn": "warning", "error": "error"}
-_FILES: Final = {"trackio.image": "Image", "trackio.video": "Video", "trackio.audio": "Audio"}
+_FILES: Final = {
+    "trackio.image": ("rltrack.media.image", "Image"),
+    "trackio.video": ("rltrack.media.video", "Video"),
+    "trackio.audio": ("rltrack.media.audio", "Audio"),
+}
 
 
 def import_trackio(
@@ -153,7 +158,8 @@ def _value(value: Any, media: Path, filler: Filler) -> Any:
         return _NUMBERS.get(value, value)
     if not isinstance(value, Mapping) or "_type" not in value:
         return value
-    import rltrack
+    from rltrack.media.histogram import Histogram
+    from rltrack.media.table import Table
 
     kind = str(value["_type"])
     try:
@@ -162,14 +168,16 @@ def _value(value: Any, media: Path, filler: Filler) -> Any:
             if found is None:
                 raise FileNotFoundError(f"{value.get('file_path')} is gone")
             caption = value.get("caption")
-            return getattr(rltrack, _FILES[kind])(str(found), caption=caption)
+            module, name = _FILES[kind]
+            made = getattr(importlib.import_module(module), name)
+            return made(str(found), caption=caption)
         if kind == "trackio.table" and isinstance(rows := value.get("_value"), list):
             columns = list(dict.fromkeys(name for row in rows for name in row))
             data = [[_plain(row.get(name)) for name in columns] for row in rows]
-            return rltrack.Table(columns=columns, data=data, allow_mixed_types=True)
+            return Table(columns=columns, data=data, allow_mixed_types=True)
         if kind == "trackio.histogram" and "values" in value:
             edges = value.get("bins") or value.get("bin_edges")
-            return rltrack.Histogram(np_histogram=(value["values"], edges))
+            return Histogram(np_histogram=(value["values"], edges))
     except (Error, OSError, ValueError, TypeError, AttributeError) as fault:
         filler.left_out[f"{kind}: {fault}"] += 1
         return dict(value)
