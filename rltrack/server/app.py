@@ -22,8 +22,10 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
+from rltrack._values import finite
 from rltrack._version import __version__
 from rltrack.errors import Error, NotFoundError, UsageError
+from rltrack.server import statistics
 from rltrack.server.answered import Answered
 from rltrack.server.answers import (
     Refusal,
@@ -129,6 +131,7 @@ def create_app(
             Route(f"{one}/delete", site.delete, methods=["POST"]),
             Route(f"{one}/restore", site.restore, methods=["POST"]),
             Route(f"{one}/move", site.move, methods=["POST"]),
+            Route(f"{one}/statistics", site.statistics, methods=["POST"]),
             Route(f"{one}/series", site.series, methods=["POST"]),
             Route(f"{one}/tables/query", site.tables, methods=["POST"]),
             Route(f"{one}/tables/export", site.export_table),
@@ -359,6 +362,22 @@ class _Site:
 
         body = await run_in_threadpool(answer)
         return Response(body, 200, {"cache-control": "no-store"}, "application/octet-stream")
+
+    async def statistics(self, request: Request) -> Response:
+        asked = statistics.checked(await _body(request))
+        name = request.path_params["project"]
+
+        def answer() -> bytes:
+            project = self._catalog.project(name)
+            project.refresh()
+            question = ("statistics", name, json.dumps(asked, sort_keys=True), project.version)
+            return self._answered.answer(
+                question,
+                lambda: json.dumps(finite(statistics.statistics(project, asked))).encode(),
+            )
+
+        data = await run_in_threadpool(answer)
+        return Response(data, 200, {"cache-control": "no-store"}, "application/json")
 
     async def tables(self, request: Request) -> Response:
         body = await read_body(request)

@@ -4,7 +4,7 @@
     bootstrap  their intervals, by resampling runs within each task
     compare    performance profiles, probability of improvement
     curves     runs on one grid, and the band that they make: a curve, its spread, and how many runs
-    runs       scores and curves of the runs that `Api` finds
+    runs       scores and curves of the runs that `Api` finds, by experiment
 
 A *score matrix* has the shape (n_runs, n_tasks): one score for each run of each task. NumPy only;
 randomness comes in as a `numpy.random.Generator`. Nothing here reads a file.
@@ -23,7 +23,7 @@ from rltrack.stats.compare import (
     profile_interval,
 )
 from rltrack.stats.curves import Band, Curve, align, band, sample_efficiency, smooth_episodes
-from rltrack.stats.runs import curves_of, scores_of
+from rltrack.stats.runs import curves_of, experiments, scores_of
 from rltrack.stats.scores import (
     FewRunsWarning,
     interquartile_mean,
@@ -43,6 +43,7 @@ __all__ = [
     "align",
     "band",
     "curves_of",
+    "experiments",
     "improvement_interval",
     "interquartile_mean",
     "interval",

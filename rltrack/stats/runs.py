@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Literal
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal, Protocol, TypeVar
 
 import numpy as np
 
@@ -11,13 +12,78 @@ from rltrack.journal.definitions import STEP
 from rltrack.stats.curves import Curve
 from rltrack.stats.scores import Floats
 
-if TYPE_CHECKING:
-    from rltrack.api import Run
-
 Take = Literal["last", "mean_of_last", "max", "min"]
 
 
-def curves_of(runs: Iterable[Run], key: str, x_axis: str = STEP) -> list[Curve]:
+class HasSeries(Protocol):
+    """A run whose metrics can be read."""
+
+    def series(self, key: str, x_axis: str = ...) -> tuple[Floats, Floats]:
+        """The points of a metric over an axis; empty if it was never logged."""
+
+
+class HasConfig(Protocol):
+    """A run whose config can be read."""
+
+    @property
+    def config(self) -> Mapping[str, Any]:
+        """With what it was started."""
+
+
+_Run = TypeVar("_Run", bound=HasConfig)
+
+
+def experiments(runs: Iterable[_Run], but: Sequence[str] = ("seed",)) -> dict[str, list[_Run]]:
+    """Find the runs that belong together: equal in config but for the seed.
+
+    Args:
+        runs: of `Api`, or anything with a ``config``.
+        but: keys that may differ; ``seed`` stands for ``env.seed``, too.
+
+    Returns:
+        Runs by a name that tells their experiment from the others, for example ``lr=0.1``; in the
+        order in which the first of each comes.
+    """
+    found: dict[str, list[_Run]] = {}
+    flats: dict[str, dict[str, str]] = {}
+    for run in runs:
+        flat = {
+            key: value
+            for key, value in _flat(run.config)
+            if key not in but and key.rpartition(".")[2] not in but
+        }
+        key = json.dumps(flat, sort_keys=True)
+        flats[key] = flat
+        found.setdefault(key, []).append(run)
+    telling = [
+        key
+        for key in dict.fromkeys(key for flat in flats.values() for key in flat)
+        if len({flat.get(key) for flat in flats.values()}) > 1
+    ]
+    named: dict[str, list[_Run]] = {}
+    for key, members in found.items():
+        flat = flats[key]
+        parts = [f"{one}={_text(flat[one])}" for one in telling if one in flat]
+        # An experiment may lack all that tells the others apart.
+        name = ", ".join(parts) or ("all runs" if len(found) == 1 else "plain")
+        named[name if name not in named else json.dumps(flat)] = members  # "1" is not 1
+    return named
+
+
+def _text(value: str) -> str:
+    found = json.loads(value)
+    return found if isinstance(found, str) else value
+
+
+def _flat(config: Mapping[str, Any], above: str = "") -> Iterable[tuple[str, str]]:
+    for key, value in config.items():
+        if isinstance(value, Mapping) and value:
+            yield from _flat(value, f"{above}{key}.")
+        else:
+            yield f"{above}{key}", json.dumps(value, sort_keys=True, default=str)
+
+
+def curves_of(runs: Iterable[HasSeries], key: str, x_axis: str = STEP) -> list[Curve]:
     """The points of a metric, run by run, in the order of x.
 
     Args:
@@ -32,7 +98,7 @@ def curves_of(runs: Iterable[Run], key: str, x_axis: str = STEP) -> list[Curve]:
 
 
 def scores_of(
-    runs: Iterable[Run], key: str, take: Take = "mean_of_last", last: int = 100
+    runs: Iterable[HasSeries], key: str, take: Take = "mean_of_last", last: int = 100
 ) -> Floats:
     """One score for each run: NaN of one that never logged the metric.
 

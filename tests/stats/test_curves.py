@@ -174,3 +174,17 @@ def test_from_runs_to_a_band(root: Path) -> None:
     )
     assert stats.scores_of(runs, "episode/return", "max")[:3].tolist() == [4, 5, 4]
     assert stats.scores_of(runs, "episode/return", "last")[:3].tolist() == [4, 5, 4]
+
+
+def test_experiments_are_equal_but_for_the_seed() -> None:
+    """Their name says in what they differ; nested seeds are seeds, and "1" is not 1."""
+
+    class Started:
+        def __init__(self, **config: object) -> None:
+            self.config = config
+
+    runs = [Started(lr=lr, env={"id": "Cart", "seed": s}, seed=s) for s in (0, 1) for lr in (1, 2)]
+    found = stats.experiments(runs)
+    assert {name: len(members) for name, members in found.items()} == {"lr=1": 2, "lr=2": 2}
+    assert len(stats.experiments([Started(a=1), Started(a="1")])) == 2
+    assert list(stats.experiments(runs, but=["seed", "lr"])) == ["all runs"]

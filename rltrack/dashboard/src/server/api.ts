@@ -2,7 +2,7 @@
 
 import { decodeFrame, type PanelFrame } from "./frame";
 import type {
-  ArtifactCollection, ArtifactDetail, ArtifactFile, Lineage, NamedVersion,
+  ArtifactCollection, ArtifactDetail, ArtifactFile, Lineage, NamedVersion, StatisticsAnswer, StatisticsRequest,
   Change, ConsoleAnswer, Edit, Failed, HistogramAnswer, HistogramRequest, Json, PanelRequest, Project, RunDetail,
   RunMedia, RunsAnswer, TableAnswer, TableRequest,
 } from "./types";
@@ -222,6 +222,10 @@ export function removeVersions(
 
 function artifactPath(project: string, name: string): string {
   return `${projectPath(project)}/artifact/${encodeURIComponent(name)}`;
+}
+
+export function fetchStatistics(project: string, asked: StatisticsRequest): Promise<StatisticsAnswer> {
+  return post(`${projectPath(project)}/statistics`, asked);
 }
 
 /** Open the stream of "what changed": of one project, or of the list of projects. */

@@ -334,3 +334,64 @@ export interface Lineage {
   edges: [string, string][];
   left_out: boolean;
 }
+
+/** A number and the ends of its interval. */
+export type Interval = [point: number, low: number, high: number];
+
+export interface StatisticsRequest {
+  metric: string | null;
+  take: "mean_of_last" | "last" | "max" | "min";
+  last: number;
+  /** The key of config that names the task. */
+  task: string | null;
+  but: string[];
+  limits: null | "observed" | Record<string, [number, number]>;
+  threshold: number;
+  crashed: "count" | "leave out";
+  chosen: string[] | null;
+  baseline: string | null;
+}
+
+export interface ScoredRun {
+  id: string;
+  name: string;
+  state: State;
+  slot: number;
+  task: string;
+  score: number | string;
+  counts: boolean;
+  why: string | null;
+}
+
+export interface ScoredGroup {
+  name: string;
+  /** Of each task, whose scores count. */
+  n_runs: number;
+  n_all: number;
+  runs: ScoredRun[];
+  /** Too few runs to say much. */
+  few: boolean;
+  intervals: Partial<Record<"iqm" | "median" | "mean" | "optimality_gap", Interval>>;
+  profile: { share: number[]; low: number[]; high: number[] } | null;
+  curve: { centre: (number | string)[]; low: (number | string)[]; high: (number | string)[]; count: number[] } | null;
+  /** How likely a run of it has more than one of the baseline. */
+  versus: Interval | null;
+}
+
+export interface StatisticsAnswer {
+  metric: string | null;
+  metrics: string[];
+  /** Of config, that can name a task. */
+  keys: string[];
+  experiments: { name: string; n_runs: number }[];
+  chosen: string[];
+  groups: ScoredGroup[];
+  tasks?: string[];
+  limits?: Record<string, [number, number]> | null;
+  thresholds: number[];
+  grid: number[];
+  x: string | null;
+  baseline: string | null;
+  warnings: string[];
+  python: string;
+}

@@ -1,6 +1,6 @@
 /** The pages of a project, as its navigation names them. */
 
-import { artifactPath, projectPath, type Route } from "../state/url";
+import { artifactPath, projectPath, statisticsPath, type Route } from "../state/url";
 
 export interface Section {
   name: string;
@@ -12,6 +12,7 @@ export interface Section {
 export function sectionsOf(project: string): Section[] {
   return [
     { name: "Runs", href: projectPath(project), pages: ["project", "run", "compare"] },
+    { name: "Statistics", href: statisticsPath(project), pages: ["statistics"] },
     { name: "Artifacts", href: artifactPath(project), pages: ["artifacts"] },
   ];
 }
