@@ -104,6 +104,7 @@ RULES: Final[Mapping[tuple[str, str], Right]] = {
     ("GET", f"{_ONE}/sweeps/{{sweep}}"): "read",
     ("POST", f"{_ONE}/sweeps/{{sweep}}/ask"): "write",
     ("POST", f"{_ONE}/importances"): "read",
+    ("POST", f"{_ONE}/statistics"): "read",
     ("POST", f"{_ONE}/edit"): "write",
     ("POST", f"{_ONE}/delete"): "write",
     ("POST", f"{_ONE}/restore"): "write",

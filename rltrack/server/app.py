@@ -35,6 +35,7 @@ from rltrack.server.answers import (
     json_answer,
 )
 from rltrack.server.artifacts import (
+    FindRun,
     artifacts_of_run,
     change_version,
     delete_versions,
@@ -56,7 +57,7 @@ from rltrack.server.media import media_answer
 from rltrack.server.names import SlashedNames
 from rltrack.server.page import STATIC, page_answer
 from rltrack.server.query import answer_query
-from rltrack.server.sight import lists, sight_of
+from rltrack.server.sight import Sight, lists, sight_of
 from rltrack.server.sweeps import routes as sweep_routes
 from rltrack.server.tables import Tables
 from rltrack.stats.curves import Band
@@ -262,7 +263,12 @@ class _Site:
 
     def artifact(self, request: Request) -> Response:
         named = request.path_params
-        found = list_versions(self._catalog.root, named["project"], named["name"], self._told_run)
+        found = list_versions(
+            self._catalog.root,
+            named["project"],
+            named["name"],
+            _find_run(self._catalog, sight_of(request)),
+        )
         return json_answer(request, found)
 
     def artifact_files(self, request: Request) -> Response:
@@ -273,12 +279,24 @@ class _Site:
         return file_answer(self._catalog.root, **request.path_params, as_text=as_text)
 
     def lineage(self, request: Request) -> Response:
-        found = lineage(self._catalog.root, **request.path_params, find_run=self._told_run)
+        sight = sight_of(request)
+        found = lineage(
+            self._catalog.root,
+            **request.path_params,
+            find_run=_find_run(self._catalog, sight),
+            sees=lambda project: sight.runs_of(project) is None,
+        )
         return json_answer(request, found)
 
     def run_artifacts(self, request: Request) -> Response:
         named = request.path_params
-        found = artifacts_of_run(self._catalog.root, named["project"], named["run"])
+        sight = sight_of(request)
+        found = artifacts_of_run(
+            self._catalog.root,
+            named["project"],
+            named["run"],
+            sees=lambda project: sight.runs_of(project) is None,
+        )
         return json_answer(request, found)
 
     async def change_artifact(self, request: Request) -> Response:
@@ -295,14 +313,6 @@ class _Site:
     ) -> Response:
         body, name = await read_body(request), request.path_params["project"]
         return json_answer(request, await run_in_threadpool(work, self._catalog.root, name, body))
-
-    def _told_run(self, project: str, run_id: str) -> dict[str, Any] | None:
-        try:
-            there = self._catalog.project(project)
-            run = there.find([run_id])[run_id]
-        except Error:
-            return None
-        return None if run is None else describe_run(there, run)
 
     async def query(self, request: Request) -> Response:
         sight, name = sight_of(request), request.path_params["project"]
@@ -364,7 +374,7 @@ class _Site:
         return Response(body, 200, {"cache-control": "no-store"}, "application/octet-stream")
 
     async def statistics(self, request: Request) -> Response:
-        asked = statistics.checked(await _body(request))
+        asked = statistics.checked(await read_body(request))
         name = request.path_params["project"]
 
         def answer() -> bytes:
@@ -470,6 +480,23 @@ class _Site:
                 "it may have been deleted; the project's page lists those that are there",
             )
         return project, run
+
+
+def _find_run(catalog: Catalog, sight: Sight) -> FindRun:
+    """What is told of runs, of any project, to the one who asks."""
+
+    def find(project: str, run_id: str) -> dict[str, Any] | None:
+        seen = sight.runs_of(project)
+        if seen is not None and run_id not in seen:
+            return None
+        try:
+            there = catalog.project(project)
+            run = there.find([run_id])[run_id]
+        except Error:
+            return None
+        return None if run is None else describe_run(there, run)
+
+    return find
 
 
 def _stream(watch: Watch, seen: See) -> Response:

@@ -37,7 +37,10 @@ MOST_FILES: Final = 10_000
 _TYPES: Final = {".webp": "image/webp", ".mp4": "video/mp4", ".wav": "audio/wav"}
 
 FindRun = Callable[[str, str], "Mapping[str, Any] | None"]
-"""What is shown of a run, by project and id; None if it is gone."""
+"""What is shown of a run, by project and id; None if it is gone, or is not to be seen."""
+
+Sees = Callable[[str], bool]
+"""Whether the one who asks sees a project."""
 
 
 def list_collections(root: Path, project: str) -> list[dict[str, Any]]:
@@ -303,9 +306,9 @@ class _Links:
     users: dict[tuple[str, str, int], list[str]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, root: Path) -> _Links:
+    def of(cls, root: Path, sees: Sees) -> _Links:
         links = cls()
-        for project in projects_with_artifacts(root):
+        for project in filter(sees, projects_with_artifacts(root)):
             for collection in collections(root, project):
                 links._add(collection)
         return links
@@ -322,9 +325,9 @@ class _Links:
             self.users.setdefault(key, []).append(use.run)
 
 
-def artifacts_of_run(root: Path, project: str, run_id: str) -> dict[str, Any]:
+def artifacts_of_run(root: Path, project: str, run_id: str, sees: Sees) -> dict[str, Any]:
     """The versions that a run logged, and those that it used, of any project."""
-    links, path = _Links.of(root), f"{project}/{run_id}"
+    links, path = _Links.of(root, sees), f"{project}/{run_id}"
 
     def told(keys: Iterable[tuple[str, str, int]]) -> list[dict[str, Any]]:
         return [_told_version(links, key) for key in keys if key in links.versions]
@@ -348,7 +351,9 @@ def _told_version(links: _Links, key: tuple[str, str, int]) -> dict[str, Any]:
     }
 
 
-def lineage(root: Path, project: str, name: str, version: str, find_run: FindRun) -> dict[str, Any]:
+def lineage(
+    root: Path, project: str, name: str, version: str, find_run: FindRun, sees: Sees
+) -> dict[str, Any]:
     """What led to a version, and what was made of it.
 
     Returns:
@@ -359,7 +364,7 @@ def lineage(root: Path, project: str, name: str, version: str, find_run: FindRun
         Refusal: there is no such version.
     """
     collection = _collection(root, project, name)
-    links = _Links.of(root)
+    links = _Links.of(root, sees)
     start = (project, name, _version(collection, version).number)
     edges: dict[tuple[Any, Any], None] = {}
     seen: dict[Any, None] = {start: None}
