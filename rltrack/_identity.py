@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +15,12 @@ from rltrack.settings import Settings, checked_tags
 class Identity:
     """The facts of one run. `Run` adds what is done with it."""
 
-    __slots__ = ("_facts", "_folder", "_settings")
+    __slots__ = ("_facts", "_folder", "_settings", "_shown_at")
 
     _facts: RunFacts
     _folder: RunFolder | None
     _settings: Settings
+    _shown_at: Callable[[], str] | None
 
     def _change(self, **changes: Any) -> None:
         """Record other facts."""
@@ -142,12 +143,20 @@ class Identity:
 
     @property
     def url(self) -> str | None:
-        """The address of the run's folder; None when disabled."""
+        """The address of the run's page, or without a server of its folder; None when disabled."""
+        if self._shown_at is not None:
+            return self._shown_at()
         return self._folder.path.as_uri() if self._folder else None
+
+    def is_shown_at(self, url: Callable[[], str]) -> None:
+        """A server shows the run; `url` answers where."""
+        self._shown_at = url
 
     @property
     def project_url(self) -> str | None:
-        """The address of the project's folder; None when disabled."""
+        """The address of the project's page, or folder; None when disabled."""
+        if self._shown_at is not None:
+            return self._shown_at().rpartition("/r/")[0]
         return self._folder.path.parent.as_uri() if self._folder else None
 
     def get_url(self) -> str | None:

@@ -200,6 +200,10 @@ def init(
         from rltrack._capture import start as start_capture  # who only reads needs none
 
         run.on_finish(start_capture(run, chosen, current_folder()))
+        if chosen.server and chosen.mode in ("online", "shared"):
+            from rltrack.sync.launch import send
+
+            send(run)
     said = ("host", "username", "program", "notebook_name")
     if facts := {name: value for name in said if (value := getattr(chosen, name))}:
         run.note_metadata(facts)
@@ -224,8 +228,14 @@ def _tell(run: Run, without_meaning: Mapping[str, object]) -> None:
         say(f"going on with {run.name} at step {run.step} in {run.folder}")
     else:
         say(f"recording {run.name} in {run.folder}")
-    if run.settings.mode == "online":
-        say("no server is configured, so mode='online' records here and sends nothing")
+    if run.settings.server and run.settings.mode != "offline":
+        say(f"it is sent to {run.url}")
+        without_meaning = {**without_meaning, "entity": None}
+    elif run.settings.mode == "online":
+        say(
+            "no server is configured, so mode='online' records here and sends nothing; "
+            "`rltrack login URL` configures one"
+        )
     if given := [argument for argument, value in without_meaning.items() if value is not None]:
         say(f"without a server, {', '.join(given)} has no meaning and is ignored")
 

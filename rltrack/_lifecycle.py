@@ -44,6 +44,7 @@ class Lifecycle(Identity):
         "_is_ending",
         "_journal",
         "_left_by",
+        "_looks",
         "_owner",
         "_pid",
         "_pulse",
@@ -80,6 +81,8 @@ class Lifecycle(Identity):
         )
         self._at_finish: list[Callable[[], None]] = []
         self._after_end: list[Callable[[], None]] = []
+        self._looks: list[Callable[[], None]] = []
+        self._shown_at = None
         self._pulse: Pulse | None = None
 
     def _keep_table(self, key: str, files: Mapping[str, Path], incremental: bool) -> None:
@@ -191,6 +194,10 @@ class Lifecycle(Identity):
     def after_end(self, action: Callable[[], None]) -> None:
         """Have `action` called when the end is recorded; it must not raise."""
         self._after_end.append(action)
+
+    def each_second(self, action: Callable[[], None]) -> None:
+        """Have `action` called each second while the run goes on, on another thread; it must not raise."""
+        self._looks.append(action)
 
     def finish(self, exit_code: int | None = None, quiet: bool | None = None) -> None:
         """End the run. May be called again; in a forked child it ends only the child's part.
@@ -341,6 +348,8 @@ class Lifecycle(Identity):
     def _look(self) -> None:
         """See whether somebody asked the run to stop, by `rltrack stop`."""
         self._each_second()
+        for look in self._looks:
+            look()
         if self._folder is not None and self._owner and (by := self._folder.take_stop_request()):
             self.expect_stop(by)
             # What Ctrl-C does: the main thread gets a KeyboardInterrupt, out of a sleep, too.

@@ -12,6 +12,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
@@ -50,7 +51,6 @@ _WANDBS_ONLY: Final = frozenset(
         "allow_media_symlink",
         "allow_offline_artifacts",
         "anonymous",
-        "api_key",
         "app_url_override",
         "azure_account_url_to_access_key",
         "base_url",
@@ -313,6 +313,21 @@ class Settings:
         None, "how long `finish` waits for files that are being written (default 120)"
     )
 
+    server: str | None = _setting(
+        None,
+        "address of the server that gets a copy of what is recorded online, as "
+        "`https://rltrack.example.org`; `rltrack login` sets it",
+    )
+    api_key: str | None = _setting(
+        None,
+        "key by which the server knows who sends; `rltrack login` keeps it in a file that only you "
+        "can read, so this is for machines without one",
+        secret=True,
+    )
+    finish_wait_s: float | None = _setting(
+        None, "how long `finish` waits until the server has everything (default 30)"
+    )
+
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
@@ -367,12 +382,10 @@ def resolve(
     elif not isinstance(given, Settings):
         given = from_mapping(given, "init(settings=…)")
     chosen = Settings(**arguments).over(given).over(base or Settings())
-    chosen = (
-        chosen.over(from_environment(environ))
-        .over(from_folder())
-        .over(from_file(environ))
-        .over(DEFAULTS)
-    )
+    chosen = chosen.over(from_environment(environ)).over(from_folder()).over(from_file(environ))
+    if chosen.server:  # who has one wants it to get the runs
+        chosen = chosen.over(Settings(mode="online"))
+    chosen = chosen.over(DEFAULTS)
     return dataclasses.replace(chosen, save_code=False) if chosen.disable_code else chosen
 
 
@@ -528,6 +541,8 @@ def _checked(name: str, kind: str, value: Any) -> Any:
         value = checked_tags(value)
     elif kind.startswith("tuple"):
         value = _texts(name, value)
+    elif name == "server":
+        value = checked_server(value)
     elif name in ("dir", "code_dir"):
         if not isinstance(value, (str, os.PathLike)):
             raise UsageError(f"{name}={value!r} must be text or a path, not {type(value).__name__}")
@@ -553,6 +568,17 @@ def _texts(name: str, value: object) -> tuple[str, ...]:
         wanted = "paths" if name.endswith("_paths") else "texts"
         raise UsageError(f"{name}={value!r} must be a list of {wanted}")
     return tuple(os.fspath(one) for one in values)
+
+
+def checked_server(value: object) -> str:
+    """The address of a server, without what stands behind its path.
+
+    Raises:
+        UsageError: it is none.
+    """
+    if not isinstance(value, str) or not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", value):
+        raise UsageError(f"server={value!r} must be an address such as https://rltrack.example.org")
+    return value.rstrip("/")
 
 
 def checked_tags(tags: object) -> tuple[str, ...]:
@@ -594,6 +620,7 @@ DEFAULTS: Final = Settings(
     media_overflow="block",
     sync_interval_s=5.0,
     finish_timeout_s=120.0,
+    finish_wait_s=30.0,
 )
 
 

@@ -20,7 +20,7 @@ ROOT = Path(rltrack.__file__).parent.parent
 #: Lowest first. A module imports its own layer or a lower one.
 LAYERS = [
     {"errors", "_version", "_terminal"},
-    {"extras", "settings"},
+    {"extras", "settings", "_credentials"},
     {"journal", "folder", "_names"},
     {
         "media",

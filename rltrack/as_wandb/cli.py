@@ -18,7 +18,7 @@ from rltrack.settings import from_folder
 
 _NOTHING: Final = {
     "login": "there is nothing to log in to",
-    "sync": "runs are recorded on this disk; there is nothing to send",
+    "sync": "runs are recorded on this disk; `rltrack sync` sends them to a server of rltrack's",
     "verify": "there is no server to reach",
 }
 _MODES: Final = {

@@ -25,6 +25,7 @@ from rltrack.cli import (
     sql,
     stop,
     sweeps,
+    sync,
     tail,
     transfer,
 )
@@ -91,6 +92,7 @@ def _parser() -> argparse.ArgumentParser:
         compact,
         transfer,
         imports,
+        sync,
         settings,
         completion,
     ):

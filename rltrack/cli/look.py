@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rltrack.cli.output import (
     ago,
     brief,
+    copy_of,
     count,
     facts,
     find,
@@ -57,18 +58,21 @@ def _ls(options: argparse.Namespace) -> int:
     if options.json:
         print_json([facts(run) for run in runs])
         return 0
+    copies = [copy_of(run) for run in runs]
+    shown = any(copies)  # who has no server needs no column for it
     print_table(
-        ["NAME", "ID", "STATE", "STARTED", "STEPS", "SUMMARY"],
+        ["NAME", "ID", "STATE", *(["SERVER"] if shown else []), "STARTED", "STEPS", "SUMMARY"],
         [
             [
                 run.name,
                 run.id,
                 run.state,
+                *([copy.told if copy else "-"] if shown else []),
                 ago(run.created_at),
                 count(run.lastHistoryStep),
                 brief(run.summary),
             ]
-            for run in runs
+            for run, copy in zip(runs, copies, strict=True)
         ],
     )
     return 0
@@ -100,6 +104,10 @@ def _show(options: argparse.Namespace) -> int:
         return 0
     print(f"{run.name}  ({run.project}/{run.id})  {run.state}, started {ago(run.created_at)}")
     print(f"folder   {run.folder}")
+    if copy := copy_of(run):
+        print(f"server   {copy.url or copy.server}  ({copy.told})")
+        if copy.error:
+            print(f"         {copy.error}")
     for title, values in (
         ("config", run.config),
         ("summary", run.summary),

@@ -14,6 +14,7 @@ from rltrack.settings import resolve
 
 if TYPE_CHECKING:
     from rltrack.api import Api, Run
+    from rltrack.sync.state import SyncState
 
 
 def root_of(options: argparse.Namespace) -> Path:
@@ -41,6 +42,13 @@ def find(api: Api, name: str) -> Run:
     )
 
 
+def copy_of(run: Run) -> SyncState | None:
+    """How far the run's copy on a server is; None if it was never sent to one."""
+    from rltrack.sync.state import read_state
+
+    return read_state(Path(run.folder)) if run.folder else None
+
+
 def facts(run: Run) -> dict[str, Any]:
     """What `--json` prints of a run."""
     return {
@@ -54,7 +62,15 @@ def facts(run: Run) -> dict[str, Any]:
         "last_step": run.lastHistoryStep,
         "config": dict(run.config),
         "summary": dict(run.summary),
+        "sync": _described(copy_of(run)),
     }
+
+
+def _described(copy: SyncState | None) -> dict[str, Any] | None:
+    if copy is None:
+        return None
+    told = {name: getattr(copy, name) for name in ("server", "url", "phase", "error")}
+    return told | {"sent_bytes": copy.sent_bytes, "left_bytes": copy.left_bytes}
 
 
 def flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -69,7 +69,7 @@ def _init(options: argparse.Namespace) -> int:
     from_mapping(given, "init")  # which raises, before anything is written
     text = path.read_text(encoding="utf-8") if path.exists() else _HEAD
     for name, value in given.items():
-        text = _with(text, name, value)
+        text = with_setting(text, name, value)
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as refusal:
@@ -113,8 +113,17 @@ def _asked(path: Path) -> dict[str, Any]:
     return answers
 
 
-def _with(text: str, name: str, value: object) -> str:
-    """The text of a settings file with a setting changed; comments and the rest stay."""
+def without_setting(text: str, name: str) -> str:
+    """The text of a settings file without a setting that has a line of its own."""
+    return re.sub(rf"(?m)^{re.escape(name)}\s*=.*\n?", "", text)
+
+
+def with_setting(text: str, name: str, value: object) -> str:
+    """The text of a settings file with a setting changed; comments and the rest stay.
+
+    Raises:
+        UsageError: the text is no TOML, or has the setting in a form that is hard to change.
+    """
     line = f"{name} = {_toml(value)}"
     try:
         there = tomllib.loads(text)

@@ -82,17 +82,21 @@ class SegmentFile:
         Raises:
             OSError: the disk takes no more. The file ends behind its last whole frame.
         """
-        self.grow(len(data))
+        size = len(data)
+        self.grow(size)
         if self.map is not None:
-            end = self.pos + len(data)
+            end = self.pos + size
             self.map[self.pos : end + len(ZEROS)] = data + ZEROS
+            # No call in between, so no signal's exception either: a frame that a reader may have
+            # seen whole is not written over.
+            self.pos = end
         else:
             try:
                 _write_all(self._fd, data, self.size)
             except OSError:
                 self._truncate()
                 raise
-        self.pos += len(data)
+            self.pos += size
 
     def grow(self, size: int) -> None:
         """Map a further window if the mapped one has no room for `size` bytes."""

@@ -36,7 +36,7 @@ def test_a_commands_help_is_its_own(capsys: pytest.CaptureFixture[str]) -> None:
     [
         ("sohw", "did you mean 'show'?"),
         ("xyzzy", "`rltrack --help` lists them"),
-        ("login", "there is nothing to log in to"),
+        ("offline", "`rltrack init --mode offline`"),
         ("clean", "`rltrack gc`"),
     ],
 )
