@@ -224,6 +224,7 @@ class Watch:
         self._last_at: int | None = None
         self._axis_told = False
         self._backwards = 0
+        self._steps_before = _last_step(run) if run.resumed else 0
         self._handles = [register_optimizer_step_pre_hook(_Hook(self))]
         if self._updates is not None:
             self._handles.append(register_optimizer_step_post_hook(_Hook(self, after=True)))
@@ -274,7 +275,7 @@ class Watch:
         if self._updates is not None and self._pending:
             self._updates.before(optimizer, [(self._prefix + n, p) for n, p in seen.parameters])
         took = time.perf_counter() - begun
-        seen.due = seen.steps + self._pause(took, seen.steps)
+        seen.due = seen.steps + self._pause(took, seen.steps - seen.began)
         if self._units is not None:
             self._units.listening = seen.steps + 1 >= seen.due
 
@@ -298,7 +299,11 @@ class Watch:
                 self._names = {id(p): _plain_name(n) for n, p in model.named_parameters()}
             for group in optimizer.param_groups:
                 mine += [(self._names[id(p)], p) for p in group["params"] if id(p) in self._names]
-        seen = _Seen(mine, size, before.steps if before else 0, before.due if before else 1)
+        if before is not None:
+            seen = _Seen(mine, size, before.steps, before.due, before.began)
+        else:  # looked at on the steps on which it would have been, had it been watched always
+            steps = _steps_so_far(optimizer, mine) or self._steps_before
+            seen = _Seen(mine, size, steps, steps + 1 + -steps % self._every, steps)
         self._optimizers[optimizer] = seen
         return seen
 
@@ -396,6 +401,25 @@ class Watch:
                 )
 
 
+def _steps_so_far(
+    optimizer: torch.optim.Optimizer, ours: list[tuple[str, torch.nn.Parameter]]
+) -> int:
+    """How often an optimizer has stepped, where it counts that itself, as Adam does; else 0.
+
+    A training that goes on from a checkpoint has loaded that count.
+    """
+    counts = (optimizer.state.get(parameter, {}).get("step") for _, parameter in ours)
+    return max(
+        (int(count) for count in counts if isinstance(count, (int, torch.Tensor))), default=0
+    )
+
+
+def _last_step(run: rltrack.Run) -> int:
+    """The last optimizer step of the run before it was resumed."""
+    last = run.summary.get(STEP_KEY)
+    return last if isinstance(last, int) else 0
+
+
 class _Seen:
     """What of ours an optimizer steps, and when it is looked at next."""
 
@@ -405,11 +429,13 @@ class _Seen:
         size: int,
         steps: int,
         due: int,
+        began: int,
     ) -> None:
         self.parameters = parameters
         self.size = size
         self.steps = steps
         self.due = due
+        self.began = began
 
 
 class _Hook:

@@ -421,6 +421,33 @@ def test_a_training_that_logs_nothing_else_has_an_axis(run: rltrack.Run) -> None
     assert reader.default_axis("gradient_norm/0.weight") == "optimizer_step"
 
 
+@pytest.mark.parametrize(
+    ("kind", "then"),
+    [
+        (torch.optim.Adam, [1, 4, 7, 10]),  # it counts its steps, and its state is loaded
+        (torch.optim.SGD, [1, 4, 7]),  # it counts none: on from the last that was logged
+    ],
+)
+def test_steps_go_on_where_a_resumed_run_was(run: rltrack.Run, kind: Any, then: list[int]) -> None:
+    """Six steps, of which the first and the fourth are logged; and then five more."""
+    model = network()
+    optimizer = kind(model.parameters(), lr=1e-3)
+    watch(model, log="norms", log_freq=3, run=run)
+    for _ in range(6):
+        step(model, optimizer)
+    kept = optimizer.state_dict()
+    run.finish()
+
+    again = rltrack.init(project="p", id=run.id, resume="must", settings={"silent": True})
+    optimizer = kind(model.parameters(), lr=1e-3)
+    optimizer.load_state_dict(kept)
+    watch(model, log="norms", log_freq=3, run=again)
+    for _ in range(5):
+        step(model, optimizer)
+
+    assert [row["optimizer_step"] for row in rows_of(again)] == then
+
+
 def test_rows_stand_where_the_caller_says(run: rltrack.Run) -> None:
     """As a callback does, which knows the timesteps."""
     model = network()
