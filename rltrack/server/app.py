@@ -83,6 +83,7 @@ _PANEL: Final[dict[str, Any]] = {
     "centre": "mean",
     "spread": "std",
     "members": False,
+    "log_x": False,
 }
 #: The list of projects is looked at less often than a project: it reads every project's folder.
 _PROJECTS_LOOK_S: Final = 5 * LOOK_S
@@ -617,6 +618,7 @@ def _panel(
         buckets=min(max(asked["buckets"], MIN_BUCKETS), MAX_BUCKETS),
         shown=None if shown is None else (float(shown[0]), float(shown[1])),
         stream=asked["stream"],
+        log_x=bool(asked["log_x"]),
     )
     bands = bands_of(found, asked["groups"], asked["centre"], asked["spread"])
     if asked["groups"] and not asked["members"]:

@@ -103,6 +103,22 @@ class Line:
             lambda: sum(end - first for _, first, end in self._between(low, high))
         )
 
+    def above_zero(self) -> float | None:
+        """The least x above zero, where a logarithmic axis may begin; None without one."""
+        if self.first > 0:
+            return self.first
+        if self.last <= 0:
+            return None
+
+        def look() -> float | None:
+            for piece in self._pieces:
+                at = piece.place(0.0, behind=True)
+                if at < piece.count:
+                    return float(piece.points(at, at + 1).x[0])
+            return None
+
+        return self._trusting(look)
+
     def points(self, low: float, high: float) -> Series:
         """The points with ``low <= x <= high``, each exactly."""
         return self._trusting(

@@ -90,6 +90,26 @@ def even_grid(places: Sequence[Floats], low: float, high: float, buckets: int) -
     return Grid(middle, lower, width)
 
 
+def log_grid(places: Sequence[Floats], low: float, high: float, buckets: int) -> Grid:
+    """The grid of buckets that are equal on a logarithmic axis; arguments as of `even_grid`, above 0.
+
+    Its `width` is that of the last bucket, in units of x.
+    """
+    span = max(math.log10(high) - math.log10(low), 1e-9)
+    # A round share of a decade, so that edges stay while a run grows.
+    each = 2.0 ** math.floor(math.log2(max(1, buckets - 2) / span))
+    first, last = math.floor(math.log10(low) * each), math.floor(math.log10(high) * each)
+    lower = 10.0 ** ((first + np.arange(last - first + 1, dtype=np.float64)) / each)
+    used = np.zeros(len(lower), np.bool_)
+    for x in places:
+        starts = np.searchsorted(x, lower, side="left")
+        starts[0] = 0
+        used |= _lengths(starts, len(x)) > 0
+    upper = lower * 10.0 ** (1 / each)
+    middle = np.clip(np.sqrt(lower * upper), low, high)
+    return Grid(middle[used], lower[used], float(upper[-1] - lower[-1]))
+
+
 def _own_places(shown: Sequence[Series], buckets: int) -> Floats | None:
     """Every x that occurs, if these are few and no run has two points at one."""
     for series in shown:

@@ -21,14 +21,14 @@ export interface Wanted {
 
 /** The questions by name; of the same name, one replaces the other. */
 export function requestsOf(traces: Trace[], wanted: Wanted): Map<string, PanelRequest> {
-  const { keys, stream, band, ...rest } = wanted;
+  const { keys, stream, band, logX, ...rest } = wanted;
   const asked = new Map<string, PanelRequest>();
   for (const key of keys) {
     const having = stream === "system" ? traces : withMetric(traces, key);
     const groups = having.filter((trace) => trace.isGroup);
     const runs = having.flatMap((trace) => trace.runs.map((run) => run.id));
     if (!runs.length) continue;
-    const what = { key, stream, ...(rest.logX ? rest : without(rest, "logX")) };
+    const what = { key, stream, ...rest, ...(logX && { log_x: true }) };
     if (groups.length) {
       const named = Object.fromEntries(groups.map(({ id, runs }) => [id, runs.map((run) => run.id)]));
       asked.set(`${key}\n`, { ...what, runs, groups: named, ...band });
@@ -39,11 +39,6 @@ export function requestsOf(traces: Trace[], wanted: Wanted): Map<string, PanelRe
     }
   }
   return asked;
-}
-
-function without<T extends object, K extends keyof T>(all: T, name: K): Omit<T, K> {
-  const { [name]: _left, ...rest } = all;
-  return rest;
 }
 
 /** The traces that have a metric, each with only the runs that do; of an expression, which only the server reads, all. */

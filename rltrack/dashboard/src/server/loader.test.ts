@@ -99,3 +99,20 @@ test("a refusal reaches the chart", async () => {
   expect(receiver.problem).toHaveBeenCalledWith("no such metric");
   expect(fetch).toHaveBeenCalledTimes(1);
 });
+
+test("a chart that is refused takes no other with it", async () => {
+  const { loader, receive, settle } = (() => {
+    const fetch = vi.fn(async (panels: PanelRequest[]) => {
+      if (panels.some(({ key }) => key === "a +")) throw new Error("no expression");
+      return panels.map(frame);
+    });
+    return { loader: new SeriesLoader(fetch, () => false), receive: () => ({ frame: vi.fn(), problem: vi.fn() }), settle: () => vi.advanceTimersByTimeAsync(50) };
+  })();
+  const [good, bad] = [receive(), receive()];
+  loader.open(good).ask(request("loss"));
+  loader.open(bad).ask(request("a +"));
+  await settle();
+  expect(good.frame).toHaveBeenCalledTimes(1);
+  expect(good.problem).not.toHaveBeenCalled();
+  expect(bad.problem).toHaveBeenCalledWith("no expression");
+});

@@ -39,6 +39,8 @@ export class SeriesLoader {
   #due = new Set<symbol>();
   #onTheWay = new Set<string>();
   #kept = new Map<string, { frame: PanelFrame; fresh: boolean; runs: string[] }>();
+  /** Refused together with others: asked for by themselves, as one of them may be at fault. */
+  #alone = new Set<string>();
   #requests = 0;
   #timer: ReturnType<typeof setTimeout> | null = null;
 
@@ -107,8 +109,10 @@ export class SeriesLoader {
       for (const id of this.#due) {
         const { name, request } = this.#wishes.get(id)!;
         if (this.#onTheWay.has(name) || batch.size === PANELS_PER_REQUEST) continue;
+        if (this.#alone.has(name) && batch.size && !batch.has(name)) continue;
         batch.set(name, request);
         this.#due.delete(id);
+        if (this.#alone.has(name)) break;
       }
       if (batch.size === 0) return;
       void this.#fetchBatch(batch);
@@ -125,9 +129,11 @@ export class SeriesLoader {
       [...batch].forEach(([name, { runs }], i) => this.#deliver(name, runs, frames[i]!));
     } catch (error) {
       failed = this.unreachable(error);
+      const several = batch.size > 1;
+      if (several && !failed) for (const name of names) this.#alone.add(name);
       for (const [id, wish] of this.#wishes) {
         if (!batch.has(wish.name)) continue;
-        if (failed) this.#due.add(id);
+        if (failed || several) this.#due.add(id);
         else wish.receiver.problem(error instanceof Error ? error.message : String(error));
       }
     } finally {

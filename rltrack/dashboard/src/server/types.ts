@@ -205,6 +205,8 @@ export interface PanelRequest {
   x: string;
   buckets: number;
   range: [number, number] | null;
+  /** As many points in each decade of x. */
+  log_x?: boolean;
   /** Of the runs' history, or of their machines' samples. */
   stream?: "default" | "system";
   /** Runs by the name of their group; each becomes a line with a band. */
