@@ -63,7 +63,13 @@ export function kindsOf(item: MediaItem): PanelKind[] {
 }
 
 /** All panels of some kinds, under their headings, by name. */
-export function sectionsOf(runs: RunMedia[], kinds: ReadonlySet<PanelKind> | null, filter = ""): MediaSection[] {
+export function sectionsOf(
+  runs: RunMedia[],
+  kinds: ReadonlySet<PanelKind> | null,
+  filter = "",
+  /** Names of models by run. */
+  graphs: ReadonlyMap<string, Iterable<string>> = new Map(),
+): MediaSection[] {
   const items = new Map<string, { key: string; kind: PanelKind; runs: Map<string, MediaItem[]> }>();
   const put = (kind: PanelKind, key: string, run: string, found: MediaItem[]) => {
     if ((kinds && !kinds.has(kind)) || !fits(key, filter)) return;
@@ -77,6 +83,7 @@ export function sectionsOf(runs: RunMedia[], kinds: ReadonlySet<PanelKind> | nul
   for (const { run, media, histograms } of runs) {
     for (const item of media) for (const kind of kindsOf(item)) put(kind, item.key, run, [item]);
     for (const key of histograms) put("histograms", key, run, []);
+    for (const key of graphs.get(run) ?? []) put("graphs", key, run, []);
   }
   const panels = [...items].map(([id, { key, kind, runs: byRun }]): MediaPanel => ({
     id,

@@ -34,7 +34,7 @@ export function flatten(value: { [key: string]: Json }, above = ""): [string, Js
 /** A summary without its videos and other files, which have a place of their own. */
 export function withoutFiles(summary: { [key: string]: Json }): { [key: string]: Json } {
   const isFile = (value: Json) =>
-    value !== null && typeof value === "object" && !Array.isArray(value) && /-file$/.test(String(value._type));
+    value !== null && typeof value === "object" && !Array.isArray(value) && /-file$|^graph$/.test(String(value._type));
   return Object.fromEntries(Object.entries(summary).filter(([, value]) => !isFile(value)));
 }
 
