@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import re
+from typing import Final
 
 from rltrack.cli.output import root_of
 from rltrack.cli.parser import Commands
@@ -31,6 +33,16 @@ def add_to(commands: Commands) -> None:
         help="proxies whose X-Forwarded-* headers are believed, with commas between",
     )
     server.add_argument(
+        "--quota",
+        metavar="SIZE",
+        help="what the projects of one user or team may take, like 500GB (default: no limit)",
+    )
+    server.add_argument(
+        "--requests-per-s",
+        metavar="N",
+        help="requests a second that one API key may make (default: 1000)",
+    )
+    server.add_argument(
         "--no-accounts",
         dest="accounts",
         action="store_false",
@@ -53,6 +65,13 @@ def _server(options: argparse.Namespace) -> int:
         database=said("database"),
         public_url=said("public_url"),
         trusted_proxies=said("trusted_proxies") or "",
+        requests_per_s=_number(said("requests_per_s"), "requests_per_s") or 1000.0,
+        quota_bytes=_bytes(said("quota")),
+        # The secret is in no list of processes: these are by environment only.
+        oidc_issuer=os.environ.get("RLTRACK_SERVER_OIDC_ISSUER") or None,
+        oidc_client_id=os.environ.get("RLTRACK_SERVER_OIDC_CLIENT_ID", ""),
+        oidc_client_secret=os.environ.get("RLTRACK_SERVER_OIDC_CLIENT_SECRET", ""),
+        oidc_name=os.environ.get("RLTRACK_SERVER_OIDC_NAME") or "single sign-on",
         accounts=options.accounts,
     )
 
@@ -65,7 +84,27 @@ def _server(options: argparse.Namespace) -> int:
 
 
 def _port(said: str | int | None) -> int:
+    number = _number(said, "port")
+    return 7777 if number is None else int(number)
+
+
+def _number(said: str | int | None, name: str) -> float | None:
     try:
-        return 7777 if said is None else int(said)
+        return None if said is None else float(said)
     except ValueError:
-        raise UsageError(f"RLTRACK_SERVER_PORT={said!r} is no number") from None
+        flag = name.replace("_", "-")
+        raise UsageError(
+            f"{said!r} is no number; see --{flag} and RLTRACK_SERVER_{name.upper()}"
+        ) from None
+
+
+_UNITS: Final = {"": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
+
+
+def _bytes(said: str | None) -> int | None:
+    if said is None:
+        return None
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgt]b|)", said.strip().lower())
+    if found is None:
+        raise UsageError(f"--quota {said!r} is no size; write 500GB, or the like")
+    return int(float(found[1]) * _UNITS[found[2]])

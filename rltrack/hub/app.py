@@ -19,6 +19,7 @@ from rltrack.hub.database import Database
 from rltrack.hub.folder_storage import FolderStorage
 from rltrack.hub.gate import Gate
 from rltrack.hub.identity import Identities
+from rltrack.hub.quotas import Quotas, measure_folder
 from rltrack.hub.who import Who
 from rltrack.server.app import create_app
 from rltrack.server.guard import Guard
@@ -41,6 +42,7 @@ def create_hub(config: HubConfig) -> Starlette:
     database = Database(config.database_url)
     identities = Identities(database) if config.accounts else None
     storage = FolderStorage(config.root)
+    quotas = Quotas(database, config.quota_bytes, measure_folder(config.root))
     routes = receive.routes(storage, whole_name=_whole_name)
     if identities is not None:
         routes += accounts.routes(Accounts(database, identities, config))
@@ -51,12 +53,17 @@ def create_hub(config: HubConfig) -> Starlette:
         routes=routes,
         middleware=[
             Middleware(Guard, host=config.host, public_url=config.public_url),
-            Middleware(Gate, identities=identities, per_s=config.requests_per_s),
+            Middleware(
+                Gate,
+                identities=identities,
+                per_s=config.requests_per_s,
+                quotas=quotas if config.accounts else None,
+            ),
         ],
     )
     app.state.accounts = config.accounts
     app.state.database = database
-    app.state.closing.append(database.close)
+    app.state.closing += [quotas.flush, database.close]
     return app
 
 

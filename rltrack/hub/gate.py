@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from rltrack.hub.identity import NOBODY, Identities
 from rltrack.hub.limits import Buckets, TooMany
+from rltrack.hub.quotas import Quotas
 from rltrack.hub.sight import HubSight
 from rltrack.hub.who import Level, Who, entity_of
 from rltrack.server.answers import Refusal, json_answer
@@ -53,6 +54,8 @@ RULES: Final[Mapping[tuple[str, str], Right]] = {
     ("POST", "/api/logout"): "anyone",
     ("POST", "/api/invitation"): "anyone",
     ("POST", "/api/invitation/accept"): "anyone",
+    ("GET", "/api/oidc/start"): "anyone",
+    ("GET", "/api/oidc/callback"): "anyone",
     # -- one's own account
     ("POST", "/api/account/password"): "account",
     ("GET", "/api/account/keys"): "account",
@@ -139,11 +142,19 @@ class Gate:
         app: what answers.
         identities: None: the server has no accounts, and everybody may do everything.
         per_s: requests a second of one key or session.
+        quotas: counts what machines send, and refuses what is too much.
     """
 
-    def __init__(self, app: ASGIApp, identities: Identities | None, per_s: float) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        identities: Identities | None,
+        per_s: float,
+        quotas: Quotas | None = None,
+    ) -> None:
         self._app = app
         self._identities = identities
+        self._quotas = quotas
         self._signed_in = Buckets(per_s)
         self._anonymous = Buckets(ANONYMOUS_PER_S)
         self._wrong_keys = Buckets(_WRONG_KEYS_PER_S)
@@ -161,6 +172,7 @@ class Gate:
             found = _route_of(scope)
             if found is not None:  # else the router says what is wrong
                 scope["state"]["sight"] = await self._check(request, who, *found)
+                receive, send = await self._count(who, found, receive, send)
         except Refusal as refusal:
             told = {"error": refusal.error, "hint": refusal.hint}
             answer = json_answer(request, told, refusal.status)
@@ -170,6 +182,33 @@ class Gate:
         if scope["path"].endswith("/changes"):
             send = self._while_allowed(request, send)
         await self._app(scope, receive, send)
+
+    async def _count(
+        self, who: Who, found: _Found, receive: Receive, send: Send
+    ) -> tuple[Receive, Send]:
+        """What comes in counts for the user or team whose project it goes into."""
+        route, params = found
+        quotas = self._quotas
+        if quotas is None or not route.startswith(_SYNC):
+            return receive, send
+        entity = entity_of(who.full_name(params["project"]))
+        if entity is None:
+            return receive, send
+        await run_in_threadpool(quotas.check, entity)
+        size = 0
+
+        async def receive_counted() -> Message:
+            nonlocal size
+            message = await receive()
+            size += len(message.get("body", b""))
+            return message
+
+        async def send_counted(message: Message) -> None:
+            if message["type"] == "http.response.start" and message["status"] < 300:
+                quotas.add(entity, size)
+            await send(message)
+
+        return receive_counted, send_counted
 
     def _while_allowed(self, request: Request, send: Send) -> Send:
         """Ends a stream, which may go on for days, once its reader may no longer read."""
@@ -286,7 +325,11 @@ def address_of(request: Request) -> str:
     return request.client.host if request.client is not None else ""
 
 
-def _route_of(scope: Scope) -> tuple[str, Mapping[str, Any]] | None:
+#: The path of a route, and what its parts are in a request.
+_Found = tuple[str, Mapping[str, Any]]
+
+
+def _route_of(scope: Scope) -> _Found | None:
     for route in scope["app"].routes:
         match, child = route.matches(scope)
         if match is Match.FULL:

@@ -6,11 +6,13 @@ from starlette.routing import Route
 
 from rltrack.hub.accounts import admin, keys, projects, sign_in, teams
 from rltrack.hub.accounts.asked import Accounts, Work, endpoint
+from rltrack.hub.accounts.oidc import SignIn
 
 
 def routes(accounts: Accounts) -> list[Route]:
     """What the server has for people, teams, keys and links."""
     team, project = "/api/teams/{team}", "/api/projects/{project:project}"
+    provider = SignIn(accounts.config)
     works: list[tuple[str, str, Work]] = [
         ("GET", "/api/account", sign_in.account),
         ("POST", "/api/login", sign_in.login),
@@ -35,6 +37,8 @@ def routes(accounts: Accounts) -> list[Route]:
         ("POST", f"{project}/links", projects.make_link),
         ("DELETE", f"{project}/links/{{id}}", projects.revoke_link),
         ("GET", "/share/{secret}", projects.open_link),
+        ("GET", "/api/oidc/start", provider.start),
+        ("GET", "/api/oidc/callback", provider.callback),
         ("GET", "/api/admin/users", admin.list_users),
         ("POST", "/api/admin/invitations", admin.invite),
         ("PUT", "/api/admin/users/{user}", admin.change_user),
