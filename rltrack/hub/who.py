@@ -103,7 +103,7 @@ class Who:
 def entity_of(project: str) -> str | None:
     """The user or team of ``entity/project``; None if the name is none of a server's."""
     entity, slash, rest = project.partition("/")
-    if not slash or not _ENTITY.fullmatch(entity):
+    if not slash or not _ENTITY.fullmatch(entity) or rest in (".", ".."):
         return None
     try:
         checked_project(rest)

@@ -9,6 +9,7 @@ import httpx
 import pytest
 from starlette.routing import Route
 
+from rltrack.artifacts.collection import Collection, Version
 from rltrack.hub.app import create_hub
 from rltrack.hub.gate import RULES
 from tests.hub.team import Team, at, local, record
@@ -228,3 +229,43 @@ def test_a_link_opens_pages_of_this_server_only(team: Team, page: object) -> Non
     answer = team.sign_in("ann").post(at("lab/walk", "/links"), json={"page": page, "runs": None})
 
     assert answer.status_code == 400
+
+
+# -- what users logged ---------------------------------------------------------------------------
+
+
+def test_what_a_user_logged_runs_nothing_on_the_server_either(team: Team) -> None:
+    """HTML has an origin of its own in the sandbox: it reads nothing with the reader's cookie."""
+    reader = team.sign_in("vic")
+    run = reader.get(at("lab/walk", "/runs/one")).json()
+    [page] = [item for item in run["media"] if item["key"] == "page"]
+    files = [one["path"] for one in run["files"]]
+    urls = [page["url"], *(at("lab/walk", f"/runs/one/files/{path}") for path in files)]
+
+    assert len(urls) >= 1
+    for url in urls:
+        answer = reader.get(url)
+        assert answer.status_code == 200, url
+        assert answer.headers["content-security-policy"].startswith("sandbox; default-src 'none'")
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert "set-cookie" not in answer.headers
+        assert team.client().get(url).status_code == 401
+
+
+def test_artifacts_lead_into_no_project_that_one_does_not_see(team: Team) -> None:
+    """Their lineage goes from one project into another."""
+    model = Collection(team.root, "lab/walk", "model")
+    facts = Version(
+        type="model", digest="0" * 64, size=1, count=1, created_ns=1, run="lab/walk/one"
+    )
+    version, _ = model.add(facts)
+    model.used(version.number, "otto/mine/own")
+    path = at("lab/walk", "/artifact/model")
+
+    told = {}
+    for name in ("vic", "root1"):
+        client = team.sign_in(name)
+        told[name] = client.get(path).text + client.get(f"{path}/v0/lineage").text
+    assert "otto/mine" in told["root1"]
+    assert "otto/mine" not in told["vic"]
+    assert "own" not in told["vic"]
