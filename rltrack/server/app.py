@@ -264,11 +264,13 @@ class _Site:
 
     def artifact(self, request: Request) -> Response:
         named = request.path_params
+        sight = sight_of(request)
         found = list_versions(
             self._catalog.root,
             named["project"],
             named["name"],
-            _find_run(self._catalog, sight_of(request)),
+            _find_run(self._catalog, sight),
+            lambda project: sight.runs_of(project) is None,
         )
         return json_answer(request, found)
 

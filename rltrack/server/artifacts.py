@@ -6,6 +6,7 @@ add or delete one at any time.
 
 from __future__ import annotations
 
+import dataclasses
 import mimetypes
 import shlex
 from collections.abc import Callable, Iterable, Mapping
@@ -63,7 +64,9 @@ def list_collections(root: Path, project: str) -> list[dict[str, Any]]:
     ]
 
 
-def list_versions(root: Path, project: str, name: str, find_run: FindRun) -> dict[str, Any]:
+def list_versions(
+    root: Path, project: str, name: str, find_run: FindRun, sees: Sees
+) -> dict[str, Any]:
     """The versions of an artifact, the newest first.
 
     Raises:
@@ -75,12 +78,15 @@ def list_versions(root: Path, project: str, name: str, find_run: FindRun) -> dic
         "project": project,
         "type": collection.versions()[-1].type,
         "versions": [
-            _describe(collection, version, find_run) for version in reversed(collection.versions())
+            _describe(collection, version, find_run, sees)
+            for version in reversed(collection.versions())
         ],
     }
 
 
-def _describe(collection: Collection, version: Version, find_run: FindRun) -> dict[str, Any]:
+def _describe(
+    collection: Collection, version: Version, find_run: FindRun, sees: Sees
+) -> dict[str, Any]:
     return {
         "version": f"v{version.number}",
         "digest": version.digest,
@@ -95,13 +101,17 @@ def _describe(collection: Collection, version: Version, find_run: FindRun) -> di
         "ttl_s": version.ttl_s,
         "source": version.source,
         "step": version.step,
-        "run": _told_run(version.run, find_run),
+        "run": _told_run(version.run, find_run) if _is_seen(version.run, sees) else None,
         "uses": [
             {**told, "time": use.time_ns / 1e9, "use_as": use.use_as}
             for use in collection.uses(version.number)
-            if (told := _told_run(use.run, find_run)) is not None
+            if _is_seen(use.run, sees) and (told := _told_run(use.run, find_run)) is not None
         ],
     }
+
+
+def _is_seen(run: str | None, sees: Sees) -> bool:
+    return run is not None and sees(run.rpartition("/")[0])
 
 
 def _told_run(path: str | None, find_run: FindRun) -> dict[str, Any] | None:
@@ -310,16 +320,20 @@ class _Links:
         links = cls()
         for project in filter(sees, projects_with_artifacts(root)):
             for collection in collections(root, project):
-                links._add(collection)
+                links._add(collection, sees)
         return links
 
-    def _add(self, collection: Collection) -> None:
+    def _add(self, collection: Collection, sees: Sees) -> None:
         for version in collection.versions():
             key = (collection.project, collection.name, version.number)
+            if not _is_seen(version.run, sees):
+                version = dataclasses.replace(version, run=None)
             self.versions[key] = version
             if version.run is not None and version.source is None:
                 self.logged.setdefault(version.run, []).append(key)
         for use in collection.uses():
+            if not _is_seen(use.run, sees):
+                continue
             key = (collection.project, collection.name, use.number)
             self.used.setdefault(use.run, []).append(key)
             self.users.setdefault(key, []).append(use.run)
