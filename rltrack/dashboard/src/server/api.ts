@@ -3,8 +3,8 @@
 import { decodeFrame, type PanelFrame } from "./frame";
 import type {
   ArtifactCollection, ArtifactDetail, ArtifactFile, Lineage, NamedVersion, StatisticsAnswer, StatisticsRequest,
-  Change, ConsoleAnswer, Edit, Failed, HistogramAnswer, HistogramRequest, Json, PanelRequest, Project, RunDetail,
-  RunMedia, RunsAnswer, TableAnswer, TableRequest,
+  Change, ConsoleAnswer, Edit, Failed, HistogramAnswer, HistogramRequest, ImportanceAnswer, ImportanceRequest, Json, PanelRequest, Project, RunDetail,
+  RunMedia, RunsAnswer, SweepAnswer, SweepRequest, SweepSummary, TableAnswer, TableRequest,
 } from "./types";
 
 /** The server answered, and said no. */
@@ -147,6 +147,24 @@ export async function fetchMediaJson(url: string): Promise<Json> {
 
 export async function fetchMediaBytes(url: string): Promise<ArrayBuffer> {
   return (await ask(url)).arrayBuffer();
+}
+
+export async function fetchSweeps(project: string): Promise<SweepSummary[]> {
+  return (await askJson<{ sweeps: SweepSummary[] }>(`${projectPath(project)}/sweeps`)).sweeps;
+}
+
+/** A sweep, with those of its trials that changed since a version. */
+export function fetchSweep(project: string, sweep: string, since: number): Promise<SweepAnswer> {
+  return askJson(`${projectPath(project)}/sweeps/${encodeURIComponent(sweep)}?since=${since}`);
+}
+
+/** Pause, resume, stop or cancel a sweep, or one trial of it. */
+export function askSweep(project: string, sweep: string, what: SweepRequest, trial?: number): Promise<SweepAnswer> {
+  return post(`${projectPath(project)}/sweeps/${encodeURIComponent(sweep)}/ask`, { what, trial: trial ?? null });
+}
+
+export function fetchImportances(project: string, asked: ImportanceRequest): Promise<ImportanceAnswer> {
+  return post(`${projectPath(project)}/importances`, asked);
 }
 
 /** The points of many charts, in the order in which they were asked for. */

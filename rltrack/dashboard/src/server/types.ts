@@ -397,3 +397,84 @@ export interface StatisticsAnswer {
   warnings: string[];
   python: string;
 }
+
+export type SweepState = "PENDING" | "RUNNING" | "PAUSED" | "FINISHED" | "CANCELED";
+export type TrialState = "running" | "finished" | "failed" | "stopped" | "lost" | "queued";
+export type SweepRequest = "pause" | "resume" | "stop" | "cancel";
+
+export interface SweepSummary {
+  id: string;
+  name: string;
+  description: string | null;
+  project: string;
+  method: string;
+  metric: string | null;
+  goal: "minimize" | "maximize" | null;
+  state: SweepState;
+  reason: string | null;
+  created_at: number;
+  counts: Partial<Record<TrialState, number>>;
+  live_agents: number;
+  best: { trial: number; run: string; value: number | null } | null;
+}
+
+export interface SweepAnswer extends SweepSummary {
+  version: number;
+  /** Whether all trials are told, and not only those that changed. */
+  whole: boolean;
+  /** The config, as it was given. */
+  text: string;
+  path: string;
+  command: string;
+  early_terminate: string | null;
+  run_cap: number | null;
+  /** How many trials there will be; null: there is no end. */
+  expected: number | null;
+  parameters: { name: string; kind: string; log: boolean; constant: boolean }[];
+  metrics: { name: string; goal: "minimize" | "maximize"; target: number | null }[];
+  agents: SweepAgent[];
+  trials: SweepTrial[];
+}
+
+export interface SweepAgent {
+  name: string;
+  host: string;
+  pid: number;
+  began_at: number;
+  beat_s: number;
+  state: "alive" | "gone" | "dead";
+  running: number[];
+  reason: string | null;
+}
+
+export interface SweepTrial {
+  number: number;
+  attempt: number;
+  run: string;
+  agent: string;
+  state: TrialState;
+  asked: SweepRequest | null;
+  reason: string | null;
+  parameters: { [key: string]: Json };
+  values: number[] | null;
+  started_at: number;
+  ended_at: number | null;
+  /** The trial whose weights it copied. */
+  exploited: number | null;
+}
+
+/** Rows of parameters, and what came of them. */
+export interface ImportanceRequest {
+  columns: { [key: string]: Json[] };
+  values: (number | null)[];
+  metric: string;
+  method: "forest" | "fanova" | "ped_anova";
+  goal: "minimize" | "maximize";
+}
+
+export interface ImportanceAnswer {
+  method: string;
+  count: number;
+  caution: string | null;
+  parameters: { name: string; importance: number; correlation: number | null }[];
+}

@@ -54,6 +54,7 @@ describe("views", () => {
       tab: "config",
       mediaStep: 2048,
       tables: { "eval/episodes": '{"sort":["-return"]}' },
+      looked: { metric: "loss", brush: "lr=0.001:0.1" },
     };
     expect(parseView(formatView(view))).toEqual(view);
   });

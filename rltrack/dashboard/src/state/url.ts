@@ -10,6 +10,8 @@ export type Route =
   | { page: "compare"; project: string; runs: string[] }
   | { page: "artifacts"; project: string; name: string | null; version: string | null }
   | { page: "statistics"; project: string }
+  | { page: "sweeps"; project: string; sweep: string | null }
+  | { page: "parameters"; project: string }
   | { page: "unknown" };
 
 export interface Zoom {
@@ -91,6 +93,8 @@ export interface View {
   mediaStep: number | null;
   /** How tables are shown, by their key, as `tables/question.ts` packs it. */
   tables: Record<string, string>;
+  /** How parameters and their outcome are looked at, as `sweeps/looked.ts` writes it. */
+  looked: Record<string, string>;
 }
 
 /** The first of each is the default. */
@@ -124,6 +128,7 @@ export const DEFAULT_VIEW: View = {
   tab: "charts",
   mediaStep: null,
   tables: {},
+  looked: {},
 };
 
 export function parseRoute(path: string): Route {
@@ -148,6 +153,12 @@ export function parseRoute(path: string): Route {
   if (names[0] === "p" && names[2] === "statistics" && names.length === 3) {
     return { page: "statistics", project: names[1]! };
   }
+  if (names[0] === "p" && names[2] === "sweeps" && names.length <= 4) {
+    return { page: "sweeps", project: names[1]!, sweep: names[3] ?? null };
+  }
+  if (names[0] === "p" && names[2] === "parameters" && names.length === 3) {
+    return { page: "parameters", project: names[1]! };
+  }
   return { page: "unknown" };
 }
 
@@ -159,6 +170,15 @@ export function artifactPath(project: string, name?: string, version?: string): 
 
 export function statisticsPath(project: string): string {
   return `${projectPath(project)}/statistics`;
+}
+
+/** Of the list of sweeps, or of one. */
+export function sweepPath(project: string, sweep?: string): string {
+  return `${projectPath(project)}/sweeps${sweep === undefined ? "" : `/${encodeURIComponent(sweep)}`}`;
+}
+
+export function parametersPath(project: string): string {
+  return `${projectPath(project)}/parameters`;
 }
 
 export function comparePath(project: string, runs: string[]): string {
@@ -213,6 +233,7 @@ export function parseView(query: string): View {
     tab: params.get("tab") || "charts",
     tables: Object.fromEntries([...params].filter(([name]) => name.startsWith("t:")).map(([name, told]) => [name.slice(2), told])),
     mediaStep: params.has("step") && Number.isFinite(Number(text("step"))) ? Number(text("step")) : null,
+    looked: Object.fromEntries([...params].flatMap(([name, value]) => (name.startsWith("v.") ? [[name.slice(2), value]] : []))),
   };
 }
 
@@ -253,6 +274,7 @@ export function formatView(view: View): string {
   put("tab", view.tab, "charts");
   put("step", view.mediaStep === null ? "" : String(view.mediaStep));
   for (const [key, told] of Object.entries(view.tables)) put(`t:${key}`, told);
+  for (const [name, value] of Object.entries(view.looked)) put(`v.${name}`, value);
   // Slashes and commas need no escape in a query, and links are read by people.
   const query = params.toString().replaceAll("%2F", "/").replaceAll("%2C", ",");
   return query ? `?${query}` : "";
@@ -311,11 +333,11 @@ function oneOf<T extends string>(text: string, choices: readonly [T, ...T[]]): T
 }
 
 /** Names may hold a comma, so each is escaped on its own. */
-function formatList(names: string[]): string {
+export function formatList(names: string[]): string {
   return names.map((name) => name.replaceAll("~", "~0").replaceAll(",", "~1")).join(",");
 }
 
-function parseList(text: string): string[] {
+export function parseList(text: string): string[] {
   if (!text) return [];
   return text.split(",").map((name) => name.replaceAll("~1", ",").replaceAll("~0", "~"));
 }

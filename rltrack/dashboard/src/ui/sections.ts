@@ -1,6 +1,6 @@
 /** The pages of a project, as its navigation names them. */
 
-import { artifactPath, projectPath, statisticsPath, type Route } from "../state/url";
+import { artifactPath, parametersPath, projectPath, statisticsPath, sweepPath, type Route } from "../state/url";
 
 export interface Section {
   name: string;
@@ -13,6 +13,8 @@ export function sectionsOf(project: string): Section[] {
   return [
     { name: "Runs", href: projectPath(project), pages: ["project", "run", "compare"] },
     { name: "Statistics", href: statisticsPath(project), pages: ["statistics"] },
+    { name: "Sweeps", href: sweepPath(project), pages: ["sweeps"] },
+    { name: "Parameters", href: parametersPath(project), pages: ["parameters"] },
     { name: "Artifacts", href: artifactPath(project), pages: ["artifacts"] },
   ];
 }
