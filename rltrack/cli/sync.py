@@ -87,15 +87,17 @@ def _login(options: argparse.Namespace) -> int:
     key = options.key or _asked_key(server)
     with Client(Connection(server, key)) as client:
         try:
-            account = client.ask("GET", "/api/account")
+            user = client.ask("GET", "/api/account").get("name")
         except RefusedError as refusal:
-            if refusal.status == 401:
-                raise UsageError(
-                    f"{server} does not know this key; make one on its page, under your name"
-                ) from refusal
-            raise
-    user = account.get("name")
-    path = keep(server, key, user if isinstance(user, str) else None)
+            if refusal.status != 401:
+                raise
+            user = None
+    if not isinstance(user, str):
+        raise UsageError(
+            f"{server} does not know this key; its page makes one, under your name, and nothing "
+            "was changed here"
+        )
+    path = keep(server, key, user)
     _choose(server)
     print(f"logged in to {server} as {user}; the key is in {path}, which only you can read")
     print("runs are sent there from now on; RLTRACK_MODE=offline keeps one here")
