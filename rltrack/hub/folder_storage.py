@@ -15,6 +15,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import stat
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -39,6 +40,7 @@ HUB: Final = ".hub"
 _INCOMING: Final = "incoming"
 _JOURNAL: Final = "journal"
 _STOP: Final = "stop"
+_VERSION: Final = re.compile(r"v[0-9]+\.(json|deleted)")
 #: Whose run a folder is, until `run.json` says so.
 _CLAIM: Final = ".claim"
 _PIECE_BYTES: Final = 1 << 20
@@ -161,8 +163,12 @@ class FolderStorage:
 
     def ask_to_stop(self, project: str, run: str, by: str) -> None:
         """See `Storage`."""
-        with inside.folder(self._root, checked_names(project, run)):
-            RunFolder(self._root.joinpath(*checked_names(project, run))).ask_to_stop(by)
+        names = checked_names(project, run)
+        try:
+            with inside.space_told(), inside.folder(self._root, names):
+                RunFolder(self._root.joinpath(*names)).ask_to_stop(by)
+        except FileNotFoundError:
+            raise Refusal(404, f"no run {project}/{run} here", "it may have been deleted") from None
 
     def stop_request(self, project: str, run: str) -> str | None:
         """See `Storage`."""
@@ -243,10 +249,19 @@ class FolderStorage:
             blob = (ARTIFACTS, BLOBS, checked_digest(digest)[:2], digest)
             return self._place(project, blob, digest, size)
         where = (ARTIFACTS, *checked_names(project), *parts[1:])
-        return self._place(project, where, digest, size)
+        return self._place(
+            project, where, digest, size, for_good=_VERSION.fullmatch(parts[-1]) is not None
+        )
 
     def _place(
-        self, project: str, where: tuple[str, ...], digest: str, size: int, *, but: int = 0
+        self,
+        project: str,
+        where: tuple[str, ...],
+        digest: str,
+        size: int,
+        *,
+        but: int = 0,
+        for_good: bool = False,
     ) -> bool:
         checked_digest(digest)
         *folders, name = where
@@ -264,6 +279,9 @@ class FolderStorage:
             try:
                 with inside.folder(self._root, _incoming(project)) as incoming:
                     _refuse_folder(target, name)
+                    if for_good:
+                        _link_new(incoming, digest, target, name)
+                        return True
                     os.replace(digest, name, src_dir_fd=incoming, dst_dir_fd=target)
             except FileNotFoundError:  # it has not come, or was placed a moment ago
                 return _is(target, name, digest, size)
@@ -315,6 +333,24 @@ def _is(folder: int, name: str, digest: str, size: int) -> bool:
         if not stat.S_ISREG(found.st_mode) or found.st_size != size:
             return False
         return hashlib.file_digest(file, "sha256").hexdigest() == digest
+
+
+def _link_new(incoming: int, digest: str, target: int, name: str) -> None:
+    """Give a content a name that nobody has.
+
+    Raises:
+        Refusal: 409, somebody has it.
+    """
+    try:
+        os.link(digest, name, src_dir_fd=incoming, dst_dir_fd=target, follow_symlinks=False)
+    except FileExistsError:
+        raise Refusal(
+            409,
+            f"the server has another version {name.removesuffix('.json')} of this artifact",
+            "log it by another name on one of the machines: numbers are given where it is logged",
+        ) from None
+    os.fsync(target)
+    os.unlink(digest, dir_fd=incoming)
 
 
 def _refuse_folder(folder: int, name: str) -> None:

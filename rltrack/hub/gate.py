@@ -112,6 +112,7 @@ RULES: Final[Mapping[tuple[str, str], Right]] = {
     ("POST", f"{_ONE}/delete"): "write",
     ("POST", f"{_ONE}/restore"): "write",
     ("POST", f"{_ONE}/move"): "write",
+    ("POST", f"{_ONE}/stop"): "write",
     ("GET", f"{_ONE}/access"): "read",
     ("PUT", f"{_ONE}/access"): "own",
     ("GET", f"{_ONE}/links"): "write",

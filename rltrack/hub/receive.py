@@ -9,6 +9,8 @@
     PUT    /api/sync/{project}/{run}/files/{path}       the content's place; a small one comes along
     PUT    /api/sync/{project}/artifacts/{path}         the same for artifacts
 
+    POST   /api/projects/{project}/stop                 the dashboard's, which a client hears of
+
 Every request may be repeated. What is answered is durable. A body is at most `MAX_CHUNK_BYTES`,
 plain or gzip, and `x-rltrack-digest` is the SHA-256 of its plain bytes: what was harmed on the
 way is refused with 422, which says "send it again".
@@ -33,6 +35,7 @@ from rltrack._names import checked_run_id
 from rltrack.errors import UsageError
 from rltrack.hub.storage import MAX_CHUNK_BYTES, MAX_FACTS_BYTES, Storage, digest_of
 from rltrack.server.answers import Refusal, json_answer
+from rltrack.server.edits import run_ids_of
 
 DIGEST_HEADER: Final = "x-rltrack-digest"
 #: Who needs longer for one body sends too much at once, or holds the connection on purpose.
@@ -63,6 +66,7 @@ def routes(
         Route(f"{one}/{{run}}/facts", _answered(desk.facts), methods=["PUT"]),
         Route(f"{one}/{{run}}/stop", _answered(desk.stop_heard), methods=["DELETE"]),
         Route(f"{one}/{{run}}/files/{{path:path}}", _answered(desk.file), methods=["PUT"]),
+        Route("/api/projects/{project:project}/stop", _answered(desk.stop), methods=["POST"]),
     ]
 
 
@@ -139,6 +143,22 @@ class _Desk:
         project, run = self._run(request)
         await run_in_threadpool(self._storage.stop_heard, project, run)
         return json_answer(request, {"stop": None})
+
+    async def stop(self, request: Request) -> Response:
+        project, run_ids = self._project(request), run_ids_of(await _json_body(request))
+        by = getattr(request.scope.get("state", {}).get("who"), "name", None)
+
+        def ask() -> dict[str, Any]:
+            done, failed = [], []
+            for run_id in run_ids:
+                try:
+                    self._storage.ask_to_stop(project, run_id, by or "the server's page")
+                    done.append(run_id)
+                except Refusal as refusal:
+                    failed.append({"run": run_id, "error": refusal.error})
+            return {"done": done, "failed": failed}
+
+        return json_answer(request, await run_in_threadpool(ask))
 
     async def missing(self, request: Request) -> Response:
         project = self._project(request)

@@ -48,7 +48,7 @@ from rltrack.server.artifacts import (
 )
 from rltrack.server.bands import CENTRES, SPREADS, bands_of
 from rltrack.server.changes import LOOK_S, See, Watch
-from rltrack.server.edits import delete_runs, edit_runs, move_runs, restore_runs
+from rltrack.server.edits import delete_runs, edit_runs, move_runs, restore_runs, stop_runs
 from rltrack.server.frame import encode_panels
 from rltrack.server.guard import MEDIA_POLICY, SCRIPTED_POLICY, Guard
 from rltrack.server.histograms import histogram_answer
@@ -133,6 +133,7 @@ def create_app(
             Route(f"{one}/delete", site.delete, methods=["POST"]),
             Route(f"{one}/restore", site.restore, methods=["POST"]),
             Route(f"{one}/move", site.move, methods=["POST"]),
+            Route(f"{one}/stop", site.stop, methods=["POST"]),
             Route(f"{one}/statistics", site.statistics, methods=["POST"]),
             Route(f"{one}/series", site.series, methods=["POST"]),
             Route(f"{one}/tables/query", site.tables, methods=["POST"]),
@@ -333,6 +334,9 @@ class _Site:
         body, name = await read_body(request), request.path_params["project"]
         done = await run_in_threadpool(restore_runs, self._catalog.root, name, body)
         return json_answer(request, done)
+
+    async def stop(self, request: Request) -> Response:
+        return await self._posted(request, stop_runs)
 
     async def move(self, request: Request) -> Response:
         sight = sight_of(request)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from rltrack.errors import Error
+from rltrack.errors import Error, StorageError, UsageError
 from rltrack.server.answers import Refusal
 from rltrack.store.edit import edit, move
 from rltrack.store.project import Project
@@ -71,11 +71,26 @@ def delete_runs(project: Project, body: Any) -> dict[str, Any]:
     return _of_each(project, body, lambda run: delete(project.root, run.folder).run_id)
 
 
+def stop_runs(project: Project, body: Any) -> dict[str, Any]:
+    """Ask trainings to end, as Ctrl-C in their terminals would; ``done`` were asked."""
+
+    def ask(run: RunReader) -> str:
+        if run.digest().state != "running":
+            raise UsageError(f"run {run.id!r} has ended")
+        try:
+            run.folder.ask_to_stop("the dashboard")
+        except OSError as refusal:
+            raise StorageError(f"{run.folder.path} cannot be written ({refusal})") from refusal
+        return run.id
+
+    return _of_each(project, body, ask)
+
+
 def restore_runs(root: Path, project: str, body: Any) -> dict[str, Any]:
     """Put runs back that were deleted; with the last of its runs a project had gone, too."""
     done: list[str] = []
     failed: list[dict[str, str]] = []
-    for run_id in _run_ids(body):
+    for run_id in run_ids_of(body):
         try:
             restore(root, find(root, f"{project}/{run_id}"))
             done.append(run_id)
@@ -108,7 +123,7 @@ def move_runs(
 def _of_each(project: Project, body: Any, change: Callable[[RunReader], str]) -> dict[str, Any]:
     done: list[str] = []
     failed: list[dict[str, str]] = []
-    for run_id, run in _found(project, _run_ids(body)).items():
+    for run_id, run in _found(project, run_ids_of(body)).items():
         _each(run_id, run, change, done, failed)
     return {"done": done, "failed": failed}
 
@@ -133,7 +148,12 @@ def _found(project: Project, run_ids: list[str]) -> dict[str, RunReader | None]:
     return project.find(list(dict.fromkeys(run_ids)))
 
 
-def _run_ids(body: Any) -> list[str]:
+def run_ids_of(body: Any) -> list[str]:
+    """The runs that a request names, each once.
+
+    Raises:
+        Refusal: it names none, or too many.
+    """
     runs = body.get("runs") if isinstance(body, dict) else None
     if (
         not isinstance(runs, list)

@@ -262,6 +262,20 @@ def test_an_artifacts_content_is_known_by_its_digest(storage: Storage) -> None:
     refused(400, storage.place_artifact, PROJECT, f"blobs/{digest(b'')}", digest(data), 7)
 
 
+def test_a_versions_number_is_given_once(storage: Storage) -> None:
+    """Two machines that log an artifact of one name: the first keeps its number, the other is told."""
+    for data, fits in ((b"{1}", True), (b"{1}", True), (b"{2}", False)):
+        storage.blob_append(PROJECT, digest(data), len(data), 0, data)
+        place = (PROJECT, "versions/model/v0.json", digest(data), len(data))
+        if fits:
+            assert storage.place_artifact(*place)
+        else:
+            assert "v0" in refused(409, storage.place_artifact, *place).error
+    storage.refresh(PROJECT)
+    kept = storage.root() / "artifacts" / folder_name(PROJECT) / "model" / "v0.json"
+    assert kept.read_bytes() == b"{1}"
+
+
 # -- hostile names ---------------------------------------------------------------------------------
 
 

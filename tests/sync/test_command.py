@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,11 +15,10 @@ import pytest
 import rltrack
 from rltrack._credentials import Connection, credentials_file
 from rltrack.cli import main
-from rltrack.folder import run_folder
+from rltrack.folder import RunFolder, run_folder
 from rltrack.sync.client import Client
 from rltrack.sync.shipment import Shipment
 from tests.hub.team import Team, local, team_at
-from tests.sync.conftest import eventually
 from tests.sync.test_shipment import folder_of, recorded, same_files
 
 
@@ -151,14 +151,22 @@ def test_clocks_that_differ_do_not_matter(root: Path, team: Team) -> None:
         assert reader.state == "running"
 
 
-def test_a_page_can_stop_a_run(root: Path, team: Team) -> None:
-    """What the dashboard's button writes is what the training hears."""
+def test_a_page_asks_a_training_to_stop(root: Path, team: Team, tmp_path: Path) -> None:
+    """By whoever may write there; the training's folder gets the request, and the server's loses it."""
     run = recorded(5, finish=False)
-    with Client(Connection(team.url, team.key("ann"))) as client:
-        shipment = Shipment(folder_of(run), client, clock=iter(range(0, 10**6, 6)).__next__)
+    # In a copy nobody listens: this process is not to be interrupted.
+    copy = RunFolder(Path(shutil.copytree(folder_of(run).path, tmp_path / "copy" / "p" / run.id)))
+    with Client(Connection(team.url, team.key("max"))) as client:
+        shipment = Shipment(copy, client, "lab/p", clock=iter(range(0, 10**6, 6)).__next__)
         shipment.advance()
-        run_folder(team.root, "ann/p", run.id).ask_to_stop("ben")
-        with pytest.raises(KeyboardInterrupt):
-            shipment.advance()
-            eventually(lambda: False)
-    assert run.stop_asked
+        for user, status in (("vic", 403), ("otto", 404), ("max", 200)):
+            asked = team.sign_in(user).post(
+                "/api/projects/lab%2Fp/stop", json={"runs": [run.id, "none"]}
+            )
+            assert asked.status_code == status
+        assert asked.json()["done"] == [run.id]
+        assert [one["run"] for one in asked.json()["failed"]] == ["none"]
+        shipment.advance()
+        assert copy.take_stop_request() == "max"
+        shipment.advance()
+        assert copy.take_stop_request() is None

@@ -93,6 +93,11 @@ export function restoreRuns(project: string, runs: string[]): Promise<{ done: st
   return post(`${projectPath(project)}/restore`, { runs });
 }
 
+/** Ask trainings to end; they do so as soon as they hear of it, in seconds. */
+export function stopRuns(project: string, runs: string[]): Promise<{ done: string[]; failed: Failed[] }> {
+  return post(`${projectPath(project)}/stop`, { runs });
+}
+
 export function moveRuns(project: string, runs: string[], to: string): Promise<{ done: string[]; failed: Failed[] }> {
   return post(`${projectPath(project)}/move`, { runs, to });
 }
