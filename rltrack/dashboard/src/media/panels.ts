@@ -62,6 +62,11 @@ export function kindsOf(item: MediaItem): PanelKind[] {
   return item.chart.split_table ? ["plots", "tables"] : ["plots"];
 }
 
+/** The ending of a file. */
+export function formatOf(url: string): string {
+  return /\.(pts\.json|[a-z0-9]+)$/i.exec(url)?.[1]?.toLowerCase() ?? "";
+}
+
 /** All panels of some kinds, under their headings, by name. */
 export function sectionsOf(
   runs: RunMedia[],
