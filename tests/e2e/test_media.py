@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import urllib.request
 from pathlib import Path
@@ -54,6 +55,27 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "# Title\n\n<img src=x onerror=alert(1)><script>alert(1)</script>end"
         )
         run.log({"eval/page": rltrack.Html(page), "eval/hostile": hostile})
+    with rltrack.init(project="space", id="r", dir=root, settings={"silent": True}) as run:
+        box = rltrack.box3d(center=(0, 0, 0), size=(1, 2, 1), label="car", color=(255, 0, 0))
+        cloud = rltrack.Object3D.from_point_cloud(random.normal(size=(500, 3)), [box])
+        solid = io.StringIO("v 0 0 0\nv 1 0 0\nv 0 1 0\nv 0 0 1\nf 1 2 3\nf 1 2 4\n")
+        atoms = [("O", 0.0, 0.0), ("H", 0.76, -0.59), ("H", -0.76, -0.59)]
+        water = io.StringIO(
+            "\n".join(
+                f"HETATM{at:5d}  {name}   HOH A   1    {x:8.3f}{y:8.3f}{0:8.3f}  1.00  0.00"
+                f"           {name}"
+                for at, (name, x, y) in enumerate(atoms, 1)
+            )
+        )
+        figure = {"data": [{"x": [1, 2], "y": [3, 4], "type": "scatter"}], "layout": {}}
+        run.log(
+            {
+                "cloud": cloud,
+                "solid": rltrack.Object3D(solid, file_type="obj"),
+                "water": rltrack.Molecule(water, file_type="pdb"),
+                "figure": rltrack.Plotly(figure),
+            }
+        )
     return root
 
 
@@ -173,6 +195,20 @@ def test_a_page_runs_its_scripts_only_when_it_is_told_to(page: Page, address: st
     notes = panel(page, "eval/hostile")
     expect(notes.locator("h1")).to_have_text("Title")
     assert notes.locator("[onerror], script").count() == 0
+
+
+def test_scenes_molecules_and_figures_are_drawn_by_what_is_here(page: Page, address: str) -> None:
+    """Without eval, and with nothing from elsewhere."""
+    for told in ("WebGL", "GPU stall"):  # which Chromium says of drawing without a GPU
+        expect_fault(page, told)
+    page.goto(f"{address}/p/space/r/r?tab=media")
+    told = {"cloud": "500 points", "solid": "2 triangles", "water": "3 atoms"}
+    for key, what in told.items():
+        scene = panel(page, key)
+        expect(scene.locator('[data-shown="true"]')).to_have_count(1, timeout=WAIT_MS)
+        expect(scene).to_contain_text(what)
+    figure = panel(page, "figure")
+    expect(figure.locator('[data-drawn="true"] svg').first).to_be_visible(timeout=WAIT_MS)
 
 
 def test_what_is_not_there_is_told_in_its_place(page: Page, address: str, tmp_path: Path) -> None:

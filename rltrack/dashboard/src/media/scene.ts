@@ -212,7 +212,7 @@ function stage(place: HTMLElement, content: Object3D, told: string, isDark: bool
   };
   const soon = () => (due ||= requestAnimationFrame(draw));
   const reset = () => {
-    camera.position.copy(centre).add(new Vector3(1, -1.4, 0.8).normalize().multiplyScalar(radius * 1.9));
+    camera.position.copy(centre).add(new Vector3(1, -1.4, 0.8).normalize().multiplyScalar(radius * 2.2));
     camera.near = radius / 500;
     camera.far = radius * 100;
     camera.updateProjectionMatrix();
