@@ -90,6 +90,7 @@ RULES: Final[Mapping[tuple[str, str], Right]] = {
     ("GET", f"{_ONE}/changes"): "some",
     ("POST", f"{_ONE}/series"): "some",
     ("POST", f"{_ONE}/query"): "some",
+    ("GET", f"{_ONE}/runs/{{run}}/episodes"): "run",
     ("GET", f"{_ONE}/runs/{{run}}/artifacts"): "read",  # which others may have, too
     ("POST", f"{_ONE}/tables/query"): "read",
     ("GET", f"{_ONE}/tables/export"): "read",

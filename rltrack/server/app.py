@@ -49,6 +49,8 @@ from rltrack.server.artifacts import (
 from rltrack.server.bands import CENTRES, SPREADS, bands_of
 from rltrack.server.changes import LOOK_S, See, Watch
 from rltrack.server.edits import delete_runs, edit_runs, move_runs, restore_runs, stop_runs
+from rltrack.server.edits import delete_runs, edit_runs, move_runs, restore_runs
+from rltrack.server.episodes import episodes_of
 from rltrack.server.frame import encode_panels
 from rltrack.server.guard import MEDIA_POLICY, SCRIPTED_POLICY, Guard
 from rltrack.server.histograms import histogram_answer
@@ -120,6 +122,7 @@ def create_app(
             Route(f"{one}/runs/{{run}}/files/{{path:path}}", site.file),
             Route(f"{one}/runs/{{run}}/console", site.console),
             Route(f"{one}/runs/{{run}}/artifacts", site.run_artifacts),
+            Route(f"{one}/runs/{{run}}/episodes", site.episodes),
             Route(f"{one}/artifacts", site.artifacts),
             Route(f"{one}/artifacts/change", site.change_artifact, methods=["POST"]),
             Route(f"{one}/artifacts/delete", site.delete_artifacts, methods=["POST"]),
@@ -258,6 +261,11 @@ class _Site:
     def console(self, request: Request) -> Response:
         _, run = self._run(request)
         return json_answer(request, console_answer(run, request.query_params.get("after")))
+
+    def episodes(self, request: Request) -> Response:
+        project, run = self._run(request)
+        name = request.query_params.get("name")
+        return json_answer(request, episodes_of(project.name, run, name))
 
     def artifacts(self, request: Request) -> Response:
         found = list_collections(self._catalog.root, request.path_params["project"])

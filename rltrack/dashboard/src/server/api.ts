@@ -3,6 +3,7 @@
 import { decodeFrame, type PanelFrame } from "./frame";
 import type {
   ArtifactCollection, ArtifactDetail, ArtifactFile, Lineage, NamedVersion, StatisticsAnswer, StatisticsRequest,
+  EpisodesAnswer, TraceFile,
   Change, ConsoleAnswer, Edit, Failed, HistogramAnswer, HistogramRequest, ImportanceAnswer, ImportanceRequest, Json, PanelRequest, Project, RunDetail,
   RunMedia, RunsAnswer, SweepAnswer, SweepRequest, SweepSummary, TableAnswer, TableRequest,
 } from "./types";
@@ -249,6 +250,15 @@ function artifactPath(project: string, name: string): string {
 
 export function fetchStatistics(project: string, asked: StatisticsRequest): Promise<StatisticsAnswer> {
   return post(`${projectPath(project)}/statistics`, asked);
+}
+
+export function fetchEpisodes(project: string, run: string, name: string | null): Promise<EpisodesAnswer> {
+  return askJson(`${runPath(project, run)}/episodes${name === null ? "" : `?name=${encodeURIComponent(name)}`}`);
+}
+
+/** What happened in an episode, at the address that its clip tells. */
+export async function fetchTrace(url: string): Promise<TraceFile> {
+  return (await ask(url)).json();
 }
 
 /** Open the stream of "what changed": of one project, or of the list of projects. */

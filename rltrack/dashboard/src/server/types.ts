@@ -478,3 +478,51 @@ export interface ImportanceAnswer {
   caution: string | null;
   parameters: { name: string; importance: number; correlation: number | null }[];
 }
+
+/** A video of an episode, or only its trace, with what is known of the episode. */
+export interface Clip {
+  /** Its place in the columns of episodes; null if it was logged by itself. */
+  row: number | null;
+  key: string;
+  step: number | null;
+  global_step: number | null;
+  time: number;
+  url: string | null;
+  state: "pending" | "ready" | "failed" | "lost";
+  error: string | null;
+  trace: string | null;
+  caption: string | null;
+  fps: number | null;
+  frames: number | null;
+  width: number | null;
+  height: number | null;
+  return: number | string | null;
+  length: number | null;
+  number: number | null;
+  seed: number | null;
+  env: number | null;
+}
+
+export interface Distribution {
+  edges: number[];
+  counts: number[];
+  mean: number;
+  median: number;
+}
+
+export interface EpisodesAnswer {
+  names: string[];
+  name: string | null;
+  total: number;
+  columns: { [name: string]: Json[] };
+  distributions: { return?: Distribution | null; length?: Distribution | null };
+  clips: Clip[];
+}
+
+/** What happened at each timestep of an episode; see `rltrack.media.trace`. */
+export interface TraceFile {
+  timesteps: number;
+  /** Of each frame of the video, after how many timesteps it was drawn. */
+  frames: number[];
+  columns: { [name: string]: Json[] };
+}
