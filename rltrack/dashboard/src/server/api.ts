@@ -35,6 +35,8 @@ async function ask(path: string, init?: RequestInit): Promise<Response> {
   if (typeof told?.error !== "string" && answer.status >= 500) {
     throw new UnreachableError(`the server is not answering (status ${answer.status})`);
   }
+  // A session of a team's server has ended: `AccountMenu` goes to where one signs in.
+  if (answer.status === 401) dispatchEvent(new Event("rltrackunauthorized"));
   throw new ServerError(told?.error ?? `status ${answer.status}`, told?.hint ?? null, answer.status);
 }
 
@@ -46,7 +48,7 @@ function projectPath(project: string): string {
   return `/api/projects/${encodeURIComponent(project)}`;
 }
 
-export async function fetchMeta(signal?: AbortSignal): Promise<{ version: string; root: string }> {
+export async function fetchMeta(signal?: AbortSignal): Promise<{ version: string; root?: string; accounts: boolean }> {
   return askJson("/api/meta", signal);
 }
 
@@ -70,6 +72,12 @@ async function post<T>(path: string, body: unknown): Promise<T> {
     body: JSON.stringify(body),
   });
   return answer.json();
+}
+
+/** Any request of the pages of accounts: there are as many as things that people do with keys and teams. */
+export async function send<T = void>(method: "GET" | "POST" | "PUT" | "DELETE", path: string, body?: unknown): Promise<T> {
+  const change = { headers: { "content-type": "application/json" }, body: JSON.stringify(body ?? {}) };
+  return (await ask(path, { method, cache: "no-store", ...(method === "GET" ? {} : change) })).json();
 }
 
 /** The runs that fit a condition, and the values of fields, of all of them at once. */

@@ -12,6 +12,7 @@ export type Route =
   | { page: "statistics"; project: string }
   | { page: "sweeps"; project: string; sweep: string | null }
   | { page: "parameters"; project: string }
+  | { page: "account"; part: "sign-in" | "join" | "account" | "team" | "users"; name: string | null }
   | { page: "unknown" };
 
 export interface Zoom {
@@ -159,6 +160,11 @@ export function parseRoute(path: string): Route {
   if (names[0] === "p" && names[2] === "parameters" && names.length === 3) {
     return { page: "parameters", project: names[1]! };
   }
+  const [part, name] = names;
+  if (names.length === 1 && (part === "sign-in" || part === "join" || part === "account" || part === "users")) {
+    return { page: "account", part, name: null };
+  }
+  if (names.length === 2 && part === "team") return { page: "account", part, name: name! };
   return { page: "unknown" };
 }
 
