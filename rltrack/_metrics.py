@@ -275,6 +275,10 @@ class SummingJournal:
             latest, counted.get, lambda key: counted[key].first_value
         )
 
+    def last_row(self) -> tuple[int, int] | None:
+        """Of the journal."""
+        return self._journal.last_row()
+
     def latest(self) -> dict[str, Json]:
         """The last value written under each key."""
         return self._journal.latest()

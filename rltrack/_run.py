@@ -88,7 +88,7 @@ class Run(Keeping):
         if folder is not None and owner:
             folder.write_facts(facts)
         self._journal = open_journal(self)
-        self._summary = Summary(self._summed_up, self._record_summary, self._stored)
+        self._summary = Summary(self._summed_up, self._record_summary, self._stored, self._last_row)
         if past is not None:
             self._restore(past)
         self._start_pulse()
@@ -108,6 +108,18 @@ class Run(Keeping):
         if self._past.latest:
             latest = {**self._past.latest, **latest}
         return latest if self._metrics is None else self._metrics.summary(latest)
+
+    def _last_row(self) -> dict[str, Json]:
+        """Where the last row stands."""
+        self._rows.flush(self._finish_timeout_s)
+        found = self._journal.last_row()
+        if found is None:
+            return {}
+        from rltrack.journal.definitions import RUNTIME, STEP, TIMESTAMP  # who asks is rare
+
+        step, time_ns = found
+        since_ns = time_ns - self._facts.created_ns
+        return {STEP: step, TIMESTAMP: time_ns / 1e9, RUNTIME: since_ns / 1e9}
 
     # -- logging ---------------------------------------------------------------------------
 

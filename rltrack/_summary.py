@@ -17,17 +17,20 @@ class Summary(MutableMapping[str, Any]):
     """The summary of one run.
 
     Keys are flat: ``summary["a"] = {"b": 1}`` is ``summary["a.b"]``, and ``summary["a"]["b"]``
-    is the same.
+    is the same. ``_step``, ``_timestamp`` and ``_runtime`` are those of the last row; they can be
+    asked for, and are not among the keys.
 
     Args:
         latest: the last logged value of each metric.
         record: told every change by hand: what was set, and what was removed.
         stored: what a value is in the journal; of media the reference to a file.
+        last_row: where the last row stands, by the names of the axes that every row has.
     """
 
     _latest: Callable[[], dict[str, Json]]
     _record: Callable[[Mapping[str, Json], list[str]], None]
     _stored: Callable[[str, Any], Json]
+    _last_row: Callable[[], Mapping[str, Json]]
     _pinned: dict[str, Json]
     _removed: dict[str, Json]
 
@@ -36,10 +39,12 @@ class Summary(MutableMapping[str, Any]):
         latest: Callable[[], dict[str, Json]],
         record: Callable[[Mapping[str, Json], list[str]], None],
         stored: Callable[[str, Any], Json] = lambda key, value: plain(value),
+        last_row: Callable[[], Mapping[str, Json]] = dict,
     ) -> None:
         object.__setattr__(self, "_latest", latest)
         object.__setattr__(self, "_record", record)
         object.__setattr__(self, "_stored", stored)
+        object.__setattr__(self, "_last_row", last_row)
         object.__setattr__(self, "_pinned", {})
         object.__setattr__(self, "_removed", {})
 
@@ -66,7 +71,7 @@ class Summary(MutableMapping[str, Any]):
         part = _Part(self, f"{key}.")
         if len(part) or key in values:
             return part
-        raise KeyError(key)
+        return self._last_row()[key]
 
     def __setitem__(self, key: str, value: Any) -> None:
         self.update({key: value})

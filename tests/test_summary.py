@@ -141,3 +141,22 @@ def test_a_forked_childs_last_values_are_its_own(run: rltrack.Run) -> None:
     assert dict(run.summary) == {"a": 1.0, "b": 1.0}
     os.close(read_end)
     os.close(write_end)
+
+
+def test_where_the_last_row_stands_can_be_asked_for(root: Path) -> None:
+    """W&B's summaries have it among their keys; here it can be asked for, and clutters nothing."""
+    with rltrack.init(project="p", settings={"silent": True}) as run:
+        assert "_step" not in run.summary
+        run.log({"loss": 1.0}, step=7)
+        run.log_system({"cpu": 0.5})
+        live = {name: run.summary[name] for name in ("_step", "_timestamp", "_runtime")}
+        assert "_step" in run.summary
+        assert list(run.summary) == ["loss"]
+
+    read = rltrack.Api().run(run.path).summary
+    assert live["_step"] == 7
+    assert {name: read[name] for name in live} == pytest.approx(live)
+    assert read.get("_runtime") == pytest.approx(live["_runtime"])
+    assert (list(read), read.get("_nope", 3)) == (["loss"], 3)
+    with pytest.raises(KeyError):
+        read["_nope"]

@@ -11,6 +11,8 @@ import copy
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from rltrack.journal.definitions import ROW_AXES
+
 
 class Drafts:
     """What one object of a run handed out."""
@@ -54,9 +56,28 @@ class Drafts:
 class SummaryDraft(dict[str, Any]):
     """A summary, whose `update` records what was changed, as that of W&B's runs does."""
 
-    def __init__(self, values: dict[str, Any], record: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        values: dict[str, Any],
+        record: Callable[[], None],
+        last_row: Callable[[], dict[str, Any]] = dict,
+    ) -> None:
         super().__init__(values)
         self._record = record
+        self._last_row = last_row
+
+    def __missing__(self, key: str) -> Any:
+        """``_step``, ``_timestamp`` and ``_runtime`` are those of the last row, and no keys."""
+        if key not in ROW_AXES:
+            raise KeyError(key)
+        return self._last_row()[key]
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """The value of a key."""
+        try:
+            return self[key]
+        except KeyError:
+            return default
 
     def update(self, *values: Any, **more: Any) -> None:
         """Set keys, and record all that was changed since the last time."""

@@ -9,6 +9,7 @@ from typing import Any
 from rltrack._values import config_value
 from rltrack.api.drafts import Drafts, SummaryDraft, Tags
 from rltrack.folder import State
+from rltrack.journal.definitions import RUNTIME, STEP, TIMESTAMP
 from rltrack.store.project import ListedRun, Project
 from rltrack.store.run import RunDigest, RunReader
 
@@ -137,10 +138,21 @@ class Recorded:
         It may be changed; its own `update`, or that of the run, records that.
         """
         given = self._drafts.of(
-            "summary", self._digest().summary, lambda values: SummaryDraft(values, self.update)
+            "summary",
+            self._digest().summary,
+            lambda values: SummaryDraft(values, self.update, self._last_row),
         )
         assert isinstance(given, SummaryDraft)
         return given
+
+    def _last_row(self) -> dict[str, Any]:
+        """Where the last row stands."""
+        rows = self._reader.rows()
+        if not len(rows):
+            return {}
+        last_ns = int(rows.time_ns.max())
+        since_ns = last_ns - self._reader.created_ns
+        return {STEP: int(rows.step[-1]), TIMESTAMP: last_ns / 1e9, RUNTIME: since_ns / 1e9}
 
     @property
     def metadata(self) -> dict[str, Any]:

@@ -37,6 +37,9 @@ class Journal(Protocol):
     def latest(self) -> dict[str, Json]:
         """The last value written under each key."""
 
+    def last_row(self) -> tuple[int, int] | None:
+        """Step and time in nanoseconds of the last row; None before there is one."""
+
     def sync(self) -> None:
         """Make what was written safe from power loss."""
 
@@ -53,6 +56,7 @@ class NullJournal:
         self.rows = 0
         self.lost = 0
         self._latest: dict[str, Json] = {}
+        self._last_row: tuple[int, int] | None = None
 
     def write_row(self, values: Mapping[str, object], step: int, time_ns: int, flags: int) -> bool:
         """Remember the values if they are plain numbers."""
@@ -60,6 +64,7 @@ class NullJournal:
             return False
         self.rows += 1
         self._latest.update(values)  # type: ignore[arg-type]
+        self._last_row = step, time_ns
         return True
 
     def write(self, record: Record) -> None:
@@ -67,10 +72,15 @@ class NullJournal:
         if isinstance(record, Row):
             self.rows += 1
             self._latest.update(record.values)
+            self._last_row = record.step, record.time_ns
 
     def latest(self) -> dict[str, Json]:
         """The last value written under each key."""
         return dict(self._latest)
+
+    def last_row(self) -> tuple[int, int] | None:
+        """Step and time in nanoseconds of the last row; None before there is one."""
+        return self._last_row
 
     def sync(self) -> None:
         """Nothing is there to be made safe."""

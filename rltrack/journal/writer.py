@@ -116,6 +116,7 @@ class JournalWriter:
         self._mapped = mapped
         self._clock = clock
         self._latest: dict[str, Json] = {}
+        self._last_row: tuple[int, int] | None = None
         self._layouts: dict[_Key, _Layout] = {}
         self._layout: _Layout | None = None  # of the last row: most often that of the next, too
         self._closed = False
@@ -218,6 +219,12 @@ class JournalWriter:
             self._remember_layouts()
             return dict(self._latest)
 
+    def last_row(self) -> tuple[int, int] | None:
+        """Step and time of the last row that this process wrote, but for samples of the machine."""
+        with self.lock:
+            self._remember_layouts()
+            return self._last_row
+
     def _defer_row(self, values: dict[str, object], step: int, time_ns: int, flags: int) -> bool:
         """Have the row written when the interrupted write is through; False as by `write_row`."""
         kinds = self._kinds_of(tuple(map(type, values.values())))
@@ -295,6 +302,7 @@ class JournalWriter:
     def _remember(self, row: Row) -> None:
         if not row.flags & RowFlag.SYSTEM:
             self._latest.update(row.values)
+            self._last_row = row.step, row.time_ns
 
     # -- segments --------------------------------------------------------------------------
 

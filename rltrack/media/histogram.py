@@ -10,6 +10,8 @@ from rltrack.errors import MediaError
 
 #: More than any screen has columns; each takes 40 bytes of the row.
 MAX_BINS: Final = 1 << 16
+#: NumPy's rules for how many bins some values need, by their names there.
+RULES: Final = frozenset({"auto", "fd", "doane", "scott", "stone", "rice", "sturges", "sqrt"})
 
 
 class Histogram(RowValue):
@@ -19,7 +21,8 @@ class Histogram(RowValue):
         sequence: numbers of any shape, counted in equal bins from the least to the greatest. NaN
             and infinities are left out and counted apart, as `not_finite`.
         np_histogram: counts and edges, as `numpy.histogram` returns them, instead.
-        num_bins: how many bins `sequence` is counted in.
+        num_bins: how many bins `sequence` is counted in, or the name of a rule of
+            `numpy.histogram_bin_edges` that says so, as ``"auto"``.
 
     Raises:
         MediaError: these are no numbers, or neither or both are given.
@@ -31,13 +34,16 @@ class Histogram(RowValue):
         self,
         sequence: Any = None,
         np_histogram: tuple[Any, Any] | None = None,
-        num_bins: int = 64,
+        num_bins: int | str = 64,
     ) -> None:
         if (sequence is None) == (np_histogram is None):
             raise MediaError("Histogram: pass numbers, or np_histogram=numpy.histogram(…)")
-        if isinstance(num_bins, bool) or not isinstance(num_bins, int) or num_bins < 1:
-            raise MediaError(f"Histogram(num_bins={num_bins!r}): must be an integer above 0")
-        if num_bins > MAX_BINS:
+        if num_bins not in RULES and (type(num_bins) is not int or num_bins < 1):
+            raise MediaError(
+                f"Histogram(num_bins={num_bins!r}): must be an integer above 0, or a rule of NumPy's: "
+                f"{', '.join(sorted(RULES))}"
+            )
+        if isinstance(num_bins, int) and num_bins > MAX_BINS:
             raise MediaError(f"Histogram(num_bins={num_bins}): there may be {MAX_BINS}")
         self._value = _counted(sequence, num_bins) if np_histogram is None else _given(np_histogram)
 
@@ -61,7 +67,7 @@ class Histogram(RowValue):
         return self._value
 
 
-def _counted(sequence: Any, num_bins: int) -> Prepared:
+def _counted(sequence: Any, num_bins: int | str) -> Prepared:
     import numpy as np
 
     try:
@@ -71,7 +77,9 @@ def _counted(sequence: Any, num_bins: int) -> Prepared:
             sequence = np.asarray(sequence if hasattr(sequence, "__len__") else list(sequence))
             if not sequence.size:
                 sequence = np.empty(0)
-        return histogram(sequence, num_bins)
+        return histogram(
+            sequence, num_bins if isinstance(num_bins, int) else _fit(sequence, num_bins)
+        )
     except Unstorable as why:
         raise MediaError(f"Histogram: {why}") from None
     except Exception as fault:  # ragged lists, arrays of a library that cannot be read
@@ -101,3 +109,12 @@ def _given(pair: Any) -> Prepared:
     if numbers.dtype.kind == "b":
         numbers = numbers.astype(np.int64)
     return Prepared(_type="histogram", values=numbers.tolist(), bins=bounds.tolist())
+
+
+def _fit(sequence: Any, rule: str) -> int:
+    """How many bins a rule of NumPy's has for some values."""
+    import numpy as np
+
+    values = np.asarray(sequence, np.float64).ravel()
+    edges = np.histogram_bin_edges(values[np.isfinite(values)], bins=rule)
+    return min(len(edges) - 1, MAX_BINS)

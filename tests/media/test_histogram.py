@@ -122,3 +122,17 @@ def test_a_logged_histogram_has_the_form_that_arrays_get(tmp_path: Path) -> None
     assert row["made"]["not_finite"] == 1
     summary = rltrack.Api(tmp_path).run(run.path).summary
     assert sum(summary["final"]["values"]) == 0
+
+
+def test_the_number_of_bins_may_be_a_rule_of_numpys() -> None:
+    """As W&B passes on whatever NumPy takes."""
+    values = np.random.default_rng(0).normal(size=1000)
+
+    found = rltrack.Histogram(values, num_bins="auto")
+
+    counts, edges = np.histogram(values, bins="auto")
+    assert found.histogram == counts.tolist()
+    assert found.bins == pytest.approx(edges.tolist())
+    assert sum(rltrack.Histogram([], num_bins="fd").histogram) == 0
+    with pytest.raises(MediaError, match="a rule of NumPy's: auto, doane"):
+        rltrack.Histogram(values, num_bins="many")
