@@ -133,6 +133,7 @@ class RunReader:
         self._state: State | None = None
         self._settled = False
         self._held_bytes = 0
+        self._held_changed = False
         self._released = False
         self._digest: RunDigest | None = None
         self._console: LiveConsole | None = None
@@ -512,8 +513,7 @@ class RunReader:
             except SegmentError as damage:
                 self.distrust(damage)
                 answer = question(self._content)
-            if self._settled:
-                self._held_bytes = self._content.nbytes
+            self._held_changed = True
             return answer
 
     def distrust(self, damage: SegmentError) -> None:
@@ -537,7 +537,17 @@ class RunReader:
     @property
     def nbytes(self) -> int:
         """Memory that the rows take, about."""
-        return self._held_bytes if self._settled else self._content.nbytes
+        if not self._settled:
+            return self._content.nbytes
+        # Counted when somebody asks, and not with each question: of ten thousand metrics, it takes
+        # longer than an answer. While the run is busy, what was counted before will do.
+        if self._held_changed and self.lock.acquire(blocking=False):
+            try:
+                self._held_changed = False
+                self._held_bytes = self._content.nbytes
+            finally:
+                self.lock.release()
+        return self._held_bytes
 
     def release(self) -> None:
         """Give the rows of a settled run back; the digest stays, and points are read again."""

@@ -57,7 +57,7 @@ export function linesOf(answers: Answer[], traces: Trace[], { keys, right, dark,
           band: trace.isGroup ? !faint : !frame.exact,
           stopped: !trace.isGroup && trace.state !== "running" && trace.state !== "finished",
           faint,
-          members: trace.isGroup && !faint ? new Set(trace.runs.map((run) => run.id)) : undefined,
+          members: trace.isGroup && !faint ? new Set([...trace.runs.map((run) => run.id), ...(trace.lights ? [trace.lights] : [])]) : undefined,
           right: right.includes(key),
         },
       ];

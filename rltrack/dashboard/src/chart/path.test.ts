@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { traceBand, traceLine } from "./path";
+import { DashedPath, traceBand, traceLine } from "./path";
 
 function recorder() {
   const calls: string[] = [];
@@ -41,4 +41,12 @@ test("a band breaks where the data does", () => {
   const sink = recorder();
   traceBand(sink, at(0, 1, 2, 3, 4), at(0, 0, NaN, 0, 0), at(1, 1, NaN, 1, 1), same, same);
   expect(sink.calls.filter((call) => call === "Z")).toHaveLength(2);
+});
+
+test("a line with a point on every pixel is dashed by its place", () => {
+  const calls: string[] = [];
+  const sink = { moveTo: (x: number) => calls.push(`M${x}`), lineTo: (x: number) => calls.push(`L${x}`), closePath: () => {} };
+  const xs = Float64Array.from({ length: 12 }, (_, i) => i);
+  traceLine(new DashedPath(sink, [3, 2]), xs, xs, (x) => x, (y) => y * 1000);
+  expect(calls.join(" ")).toBe("M0 L1 L2 M5 L6 L7 M10 L11");
 });

@@ -40,6 +40,51 @@ export function traceLine(
   return alone;
 }
 
+/**
+ * A dashed path by its place on the x axis, for lines with a point on every pixel.
+ *
+ * The canvas's own dashes follow the line up and down: of noise, that is a hundred thousand of them.
+ */
+export class DashedPath implements PathSink {
+  readonly #whole: number;
+  #drawing = false;
+
+  constructor(
+    private readonly sink: PathSink,
+    private readonly dash: number[],
+  ) {
+    this.#whole = dash.reduce((sum, length) => sum + length, 0);
+  }
+
+  moveTo(x: number, y: number): void {
+    this.#drawing = this.#isOn(x);
+    if (this.#drawing) this.sink.moveTo(x, y);
+  }
+
+  lineTo(x: number, y: number): void {
+    if (!this.#isOn(x)) {
+      this.#drawing = false;
+      return;
+    }
+    if (this.#drawing) this.sink.lineTo(x, y);
+    else this.sink.moveTo(x, y);
+    this.#drawing = true;
+  }
+
+  closePath(): void {
+    this.sink.closePath();
+  }
+
+  #isOn(x: number): boolean {
+    let rest = ((x % this.#whole) + this.#whole) % this.#whole;
+    for (const [i, length] of this.dash.entries()) {
+      if (rest < length) return i % 2 === 0;
+      rest -= length;
+    }
+    return true;
+  }
+}
+
 /** The area between two lines; where either is not finite, it is broken. */
 export function traceBand(
   sink: PathSink,

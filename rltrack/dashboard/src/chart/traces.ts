@@ -15,6 +15,8 @@ export interface Trace {
   dash?: number | null;
   /** The chart of its own that it is in, where charts are split; empty: where not. */
   facet?: string;
+  /** The group of the run table that lights it, where that is another than itself. */
+  lights?: string;
 }
 
 export function traceOfRun(run: Run, slot = run.slot): Trace {
