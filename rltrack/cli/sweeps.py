@@ -5,15 +5,17 @@ from __future__ import annotations
 import argparse
 import json
 import os
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rltrack.cli.output import ago, print_json, print_table, root_of, text
 from rltrack.cli.parser import Commands
 from rltrack.errors import NotFoundError, UsageError
+from rltrack.settings import resolve
 
 if TYPE_CHECKING:
-    from rltrack.sweeps.folder import SweepFolder
+    from rltrack.sweeps.folder import Place
     from rltrack.sweeps.ledger import Ledger
 
 _CHANGES = {"pause": "PAUSED", "resume": "RUNNING", "stop": "FINISHED", "cancel": "CANCELED"}
@@ -119,17 +121,16 @@ def _sweep(options: argparse.Namespace) -> int:
         return _list(options)
     if change is None and options.trial is None and Path(options.sweep).is_file():
         return _make(options)
-    from rltrack.sweeps.folder import find_folder
+    from rltrack.sweeps.places import find_place
 
     try:
-        folder = find_folder(root_of(options), options.sweep)
+        folder = find_place(resolve(dir=options.dir), options.sweep)
     except NotFoundError as missing:
         if change is None and ("." in options.sweep or "/" in options.sweep):
             raise NotFoundError(f"there is no file {options.sweep!r}, and {missing}") from None
         raise
-    if change is None:
-        return _show(options, folder)
-    return _change(options, folder, change)
+    with closing(folder):
+        return _show(options, folder) if change is None else _change(options, folder, change)
 
 
 def _make(options: argparse.Namespace) -> int:
@@ -149,7 +150,7 @@ def _make(options: argparse.Namespace) -> int:
     return 0
 
 
-def _change(options: argparse.Namespace, folder: SweepFolder, change: str) -> int:
+def _change(options: argparse.Namespace, folder: Place, change: str) -> int:
     from rltrack.sweeps.ledger import Ledger
 
     ledger = Ledger(folder)
@@ -175,7 +176,7 @@ def _change(options: argparse.Namespace, folder: SweepFolder, change: str) -> in
     return 0
 
 
-def _facts(folder: SweepFolder, ledger: Ledger) -> dict[str, Any]:
+def _facts(folder: Place, ledger: Ledger) -> dict[str, Any]:
     facts, config = folder.facts(), folder.config()
     states = [trial.state for trial in ledger.ordered()]
     found: dict[str, Any] = {
@@ -230,7 +231,7 @@ def _list(options: argparse.Namespace) -> int:
     return 0
 
 
-def _show(options: argparse.Namespace, folder: SweepFolder) -> int:
+def _show(options: argparse.Namespace, folder: Place) -> int:
     from rltrack.sweeps.ledger import Ledger
 
     ledger = Ledger(folder)
@@ -276,10 +277,15 @@ def _show(options: argparse.Namespace, folder: SweepFolder) -> int:
 
 
 def _agent(options: argparse.Namespace) -> int:
-    from rltrack.sweeps.folder import find_folder
+    from rltrack.sweeps.places import find_place
+
+    with closing(find_place(resolve(dir=options.dir), options.sweep)) as folder:
+        return _run_agent(options, folder)
+
+
+def _run_agent(options: argparse.Namespace, folder: Place) -> int:
     from rltrack.sweeps.jobs import run_jobs, visible_gpus
 
-    folder = find_folder(root_of(options), options.sweep)
     if options.launch is not None:
         return _launch(options, folder)
     gpus = _gpus(options.gpus, visible_gpus)
@@ -298,7 +304,7 @@ def _agent(options: argparse.Namespace) -> int:
     return 0
 
 
-def _launch(options: argparse.Namespace, folder: SweepFolder) -> int:
+def _launch(options: argparse.Namespace, folder: Place) -> int:
     from rltrack.sweeps.launch import launch, options_of
 
     words: list[str] = []

@@ -19,9 +19,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from rltrack.errors import MissingExtraError, NotFoundError
+from rltrack.server import sweep_board
 from rltrack.server.answers import Refusal, json_answer
+from rltrack.server.sight import lists, sight_of
+from rltrack.store.project import Catalog
 from rltrack.sweeps.distributions import Constant, LogUniform
-from rltrack.sweeps.folder import SweepFolder, find_folder, folders
+from rltrack.sweeps.folder import SweepFolder, folders
 from rltrack.sweeps.grid import Grid
 from rltrack.sweeps.importance import importances
 from rltrack.sweeps.ledger import Ledger, SweepState, Trial
@@ -69,6 +72,7 @@ class Sweeps:
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        self._catalog = Catalog(root)
         self._followed: dict[Path, _Followed] = {}
         self._importances: OrderedDict[str, dict[str, Any]] = OrderedDict()
         self._lock = threading.Lock()
@@ -96,6 +100,7 @@ class Sweeps:
             return {
                 **_described(followed),
                 "version": version,
+                "has_runs": self._has_runs(project),
                 "whole": whole,
                 "text": followed.folder.text(),
                 "path": str(followed.folder.path),
@@ -194,6 +199,14 @@ class Sweeps:
                 self._importances.popitem(last=False)
         return answer
 
+    def _has_runs(self, project: str) -> bool:
+        """Whether the project is there yet, as a sweep may be first."""
+        try:
+            self._catalog.project(project)
+        except NotFoundError:
+            return False
+        return True
+
     def _follow(self, folder: SweepFolder) -> _Followed:
         with self._lock:
             known = self._followed.get(folder.path)
@@ -202,13 +215,7 @@ class Sweeps:
             return known
 
     def _find(self, project: str, sweep_id: str) -> _Followed:
-        followed = self._follow(find_folder(self._root, sweep_id))
-        if followed.facts.project != project:
-            raise NotFoundError(
-                f"sweep {sweep_id!r} belongs to project {followed.facts.project!r}, and not to "
-                f"{project!r}"
-            )
-        return followed
+        return self._follow(sweep_board.find(self._root, project, sweep_id))
 
 
 def routes(root: Path, body: Body) -> list[Route]:
@@ -237,8 +244,30 @@ def routes(root: Path, body: Body) -> list[Route]:
         given = await body(request)
         return json_answer(request, await run_in_threadpool(sweeps.importances, given))
 
+    def place(request: Request) -> Response:
+        name = request.path_params["sweep"]
+        project = sweep_board.find(root, None, name).facts().project
+        if not lists(sight_of(request), project):
+            raise NotFoundError(f"no sweep {name!r}")
+        return json_answer(request, {"id": name, "project": project})
+
+    async def make(request: Request) -> Response:
+        project, given = request.path_params["project"], await body(request)
+        return json_answer(request, await run_in_threadpool(sweep_board.make, root, project, given))
+
+    async def board(request: Request) -> Response:
+        given = await body(request)
+
+        def step() -> dict[str, Any]:
+            return sweep_board.step(sweep_board.find(root, *_named(request)), given)
+
+        return json_answer(request, await run_in_threadpool(step))
+
     return [
-        Route(f"{one}/sweeps", listed),
+        Route("/api/sweeps/{sweep}", place),
+        Route(f"{one}/sweeps", listed, methods=["GET"]),
+        Route(f"{one}/sweeps", make, methods=["POST"]),
+        Route(f"{one}/sweeps/{{sweep}}/board", board, methods=["POST"]),
         Route(f"{one}/sweeps/{{sweep}}", whole),
         Route(f"{one}/sweeps/{{sweep}}/ask", change, methods=["POST"]),
         Route(f"{one}/importances", importance, methods=["POST"]),

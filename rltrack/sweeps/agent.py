@@ -16,7 +16,7 @@ from typing import Any, Final, Protocol
 from rltrack._terminal import say
 from rltrack.errors import SweepError
 from rltrack.folder import run_folder
-from rltrack.sweeps.folder import SweepFolder
+from rltrack.sweeps.folder import Place, SweepFolder
 from rltrack.sweeps.ledger import Ledger, Trial, TrialState
 from rltrack.sweeps.methods import search_of
 from rltrack.sweeps.schema import SweepConfig
@@ -78,7 +78,7 @@ class Agent:
 
     def __init__(
         self,
-        folder: SweepFolder,
+        folder: Place,
         runner: Runner,
         count: int | None = None,
         *,
@@ -88,6 +88,8 @@ class Agent:
         self.config: SweepConfig = folder.config()
         self.facts = folder.facts()
         self.ledger = Ledger(folder, self.config.retry)
+        if not isinstance(folder, SweepFolder):  # what another machine recorded is not here
+            self.ledger.keeps_run = self._has_run
         self.ran = 0
         """How many trials it ran."""
         self._runner = runner
@@ -127,6 +129,10 @@ class Agent:
                 continue
             idle_s = _IDLE_S[0]
             self._run_one(trial)
+
+    def _has_run(self, run_id: str) -> bool:
+        run = run_folder(self.ledger.folder.root, self.facts.project, run_id)
+        return run.run_json.exists()
 
     def _most(self) -> int | None:
         """How many trials there may be for now."""

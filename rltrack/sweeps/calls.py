@@ -8,6 +8,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from os import PathLike
 from pathlib import Path
 from typing import Any, Final
@@ -20,8 +21,9 @@ from rltrack.capture.signals import interrupt_main_thread
 from rltrack.errors import UsageError
 from rltrack.settings import resolve
 from rltrack.sweeps.agent import Agent, Outcome
-from rltrack.sweeps.folder import SweepFacts, find_folder, make_folder
+from rltrack.sweeps.folder import SweepFacts, make_folder
 from rltrack.sweeps.ledger import Trial
+from rltrack.sweeps.places import connection_of, find_place
 from rltrack.sweeps.schema import read_config
 from rltrack.sweeps.source import read_source
 from rltrack.sweeps.watch import Watch
@@ -60,10 +62,19 @@ def sweep(
     name = project or config.project or chosen.project
     checked = checked_project(name) if name is not None else default_project(Path.cwd())
     root = Path(chosen.dir or ".").absolute()
-    folder = make_folder(root, checked, text, sweep_id)
-    if not (chosen.silent or chosen.quiet):
+    loud = not (chosen.silent or chosen.quiet)
+    if loud:
         for hint in config.hints:
             say(f"note: {hint}")
+    if (told := connection_of(chosen)) is not None:
+        from rltrack.sweeps.through import make_on_server
+
+        path = make_on_server(told, f"{entity}/{checked}" if entity else checked, text, sweep_id)
+        if loud:
+            say(f"sweep {path} is on {told.server}; `rltrack agent {path}` runs its program")
+        return path.rpartition("/")[2]
+    folder = make_folder(root, checked, text, sweep_id)
+    if loud:
         if prior_runs:
             say("prior_runs has no meaning here and is ignored")
         say(f"sweep {folder.id} is in {folder.path}; `rltrack agent {folder.id}` runs its program")
@@ -104,20 +115,19 @@ def agent(
         SweepError: its first trials all failed.
     """
     chosen = resolve(dir=None if dir is None else os.fspath(dir))
-    folder = find_folder(Path(chosen.dir or ".").absolute(), sweep_id)
     quiet = bool(chosen.silent or chosen.quiet)
-    if function is None:
-        from rltrack.sweeps.programs import ProgramRunner
+    with closing(find_place(chosen, sweep_id)) as place:
+        if function is None:
+            from rltrack.sweeps.programs import ProgramRunner
 
-        runner = ProgramRunner(folder, term_timeout_s=term_timeout, forwards=forward_signals)
-        return Agent(folder, runner, count, quiet=quiet).run()
-    if not callable(function):
-        raise UsageError(f"agent(function={function!r}) must be a function without arguments")
-    if current.get() is not None:
-        raise UsageError("agent() was called inside of a trial; a trial cannot run trials")
-    return Agent(
-        folder, FunctionRunner(function, folder.facts(), folder.root), count, quiet=quiet
-    ).run()
+            runner = ProgramRunner(place, term_timeout_s=term_timeout, forwards=forward_signals)
+            return Agent(place, runner, count, quiet=quiet).run()
+        if not callable(function):
+            raise UsageError(f"agent(function={function!r}) must be a function without arguments")
+        if current.get() is not None:
+            raise UsageError("agent() was called inside of a trial; a trial cannot run trials")
+        calls = FunctionRunner(function, place.facts(), place.root)
+        return Agent(place, calls, count, quiet=quiet).run()
 
 
 class FunctionRunner:

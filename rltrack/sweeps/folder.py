@@ -13,13 +13,14 @@ import dataclasses
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from rltrack._names import folder_name, name_of_folder, new_run_id
 from rltrack.errors import NotFoundError, StorageError, UsageError
+from rltrack.sweeps.board import Board, FolderBoard
 from rltrack.sweeps.mistakes import nearest
 from rltrack.sweeps.schema import SweepConfig, read_config
 from rltrack.sweeps.source import parse
@@ -40,6 +41,41 @@ class SweepFacts:
     seed: int
     """Of random draws, if the config has none."""
     format: int = _FORMAT
+
+
+class Place(Protocol):
+    """Where a sweep is kept: a folder, or a server."""
+
+    @property
+    def id(self) -> str:
+        """Names the sweep."""
+
+    @property
+    def path(self) -> Path:
+        """What belongs to it on this machine."""
+
+    @property
+    def root(self) -> Path:
+        """The folder of all projects, into which runs are recorded here."""
+
+    @property
+    def trials(self) -> Path:
+        """Parameters of trials, for programs."""
+
+    def text(self) -> str:
+        """The config as the user gave it."""
+
+    def config(self) -> SweepConfig:
+        """The config."""
+
+    def facts(self) -> SweepFacts:
+        """What is known apart from the config."""
+
+    def board(self, now: Callable[[], float] = time.time) -> Board:
+        """Where its agents tell each other what they do."""
+
+    def close(self) -> None:
+        """Let go of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +108,13 @@ class SweepFolder:
     def trials(self) -> Path:
         """Parameters of trials, for programs."""
         return self.path / "trials"
+
+    def board(self, now: Callable[[], float] = time.time) -> Board:
+        """Where its agents tell each other what they do."""
+        return FolderBoard(self.path, now)
+
+    def close(self) -> None:
+        """A folder is not held."""
 
     def text(self) -> str:
         """The config as the user gave it."""

@@ -11,12 +11,12 @@ from typing import Any
 
 from rltrack.errors import UsageError
 from rltrack.sweeps.agent import Agent
-from rltrack.sweeps.folder import SweepFolder
+from rltrack.sweeps.folder import Place
 from rltrack.sweeps.programs import ProgramRunner
 
 
 def run_jobs(
-    folder: SweepFolder,
+    folder: Place,
     jobs: int = 1,
     count: int | None = None,
     *,

@@ -18,7 +18,7 @@ from typing import Any, Final, Literal
 
 from rltrack.errors import SweepError, UsageError
 from rltrack.extras import require
-from rltrack.sweeps.folder import SweepFolder
+from rltrack.sweeps.folder import Place as SweepPlace
 
 Place = Literal["local", "slurm", "ray"]
 
@@ -28,7 +28,7 @@ _RAY_OPTIONS: Final = ("address", "num_cpus", "num_gpus")
 
 def launch(
     place: Place,
-    folder: SweepFolder,
+    folder: SweepPlace,
     agents: int,
     words: Sequence[str] = (),
     options: Mapping[str, str] | None = None,
@@ -87,7 +87,7 @@ def _told(codes: Sequence[int]) -> str:
 
 
 def _slurm(
-    command: Sequence[str], folder: SweepFolder, agents: int, options: Mapping[str, str]
+    command: Sequence[str], folder: SweepPlace, agents: int, options: Mapping[str, str]
 ) -> str:
     submitit = require("submitit", extra="slurm")
     jobs = folder.path / "jobs"

@@ -20,17 +20,16 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Final, Literal
 
 from rltrack._names import new_run_id
+from rltrack.errors import Error
 from rltrack.journal.process import is_alive, this_process
-from rltrack.sweeps.folder import SweepFolder
+from rltrack.sweeps.folder import Place
 from rltrack.sweeps.schema import Retry
 
 SweepState = Literal["RUNNING", "PAUSED", "FINISHED", "CANCELED"]
@@ -110,7 +109,6 @@ class AgentFacts:
 class _Log:
     """The log of one agent, as far as it was read."""
 
-    path: Path
     offset: int = 0
     rest: bytes = b""
     host: str = ""
@@ -135,13 +133,16 @@ class Ledger:
 
     def __init__(
         self,
-        folder: SweepFolder,
+        folder: Place,
         retry: Retry | None = None,
         *,
         now: Callable[[], float] = time.time,
     ) -> None:
         self.folder = folder
         self.retry = retry or Retry()
+        self.board = folder.board(now)
+        self.keeps_run: Callable[[str], bool] = lambda run_id: True
+        """Whether a run that another agent began can be gone on with here."""
         self.trials: dict[int, Trial] = {}
         self.state: SweepState = "RUNNING"
         self.state_reason: str | None = None
@@ -157,7 +158,7 @@ class Ledger:
         self._unwritten: set[int] = set()  # claimed by somebody, and not yet in a log
         self._next = 0  # all numbers below are claimed
         self._looked_at = float("-inf")
-        self._own: int | None = None
+        self._joined = False
         self.name = ""
 
     # -- writing ---------------------------------------------------------------------------
@@ -170,37 +171,34 @@ class Ledger:
         """
         host, pid, process = this_process()
         self.name = f"{host}-{pid}-{new_run_id()}".replace("/", "_")
-        path = self.folder.logs / f"{self.name}.jsonl"
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND
-        self._own = os.open(path, flags, 0o644)
+        self.board.join(self.name)
+        self._joined = True
         self._write({"t": "agent", "host": host, "pid": pid, "process": process})
 
     def leave(self, reason: str | None = None) -> None:
         """End the log; what still runs is given back."""
         with self.lock:
-            if self._own is None:
+            if not self._joined:
                 return
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError, Error):
                 self._write({"t": "bye", "reason": reason})
-            os.close(self._own)
-            self._own = None
+            self.board.leave(self.name)
+            self._joined = False
 
     def beat(self) -> None:
         """Say that this agent lives."""
-        with contextlib.suppress(OSError):
-            os.utime(self.folder.logs / f"{self.name}.jsonl")
+        self.board.beat(self.name)
 
     def _write(self, line: Mapping[str, Any]) -> None:
         stamped = {**line, "at": time.time_ns()}
         text = json.dumps(stamped, separators=(",", ":"), ensure_ascii=False) + "\n"
         with self.lock:
-            if self._own is None:  # somebody who only controls a sweep has a log of one line
+            if not self._joined:  # somebody who only controls a sweep has a log of one line
                 self.join()
-            assert self._own is not None
-            os.write(self._own, text.encode())
+            log = self._logs.setdefault(self.name, _Log())
+            self.board.append(self.name, log.offset, text.encode())
             # What is written counts as of now; the others' logs are read when that matters.
-            log = self._logs.setdefault(self.name, _Log(self.folder.logs / f"{self.name}.jsonl"))
-            self._read(self.name, log)
+            self._feed(self.name, log, text.encode())
 
     def set_state(self, state: SweepState, reason: str | None = None) -> None:
         """Change the state of the sweep, for all agents."""
@@ -282,11 +280,12 @@ class Ledger:
         self._look_at_agents()
         for number in list(self._again):
             before = self.trials[number]
-            attempt = self._last_claim(number)
+            attempt = self.board.last_claim(number)
             if attempt > before.attempt and self._claimant_lives(number, attempt):
                 continue  # it will write so
-            if self._take(number, attempt + 1):
-                run_id = new_run_id() if before.state == "failed" else before.run_id
+            if self.board.take(number, attempt + 1, self.name):
+                goes_on = before.state != "failed" and self.keeps_run(before.run_id)
+                run_id = before.run_id if goes_on else new_run_id()
                 return self._begin(
                     number,
                     attempt + 1,
@@ -297,12 +296,12 @@ class Ledger:
                     losses=before.losses + (attempt - before.attempt),
                 )
         for number in sorted(self._unwritten):
-            attempt = self._last_claim(number)
+            attempt = self.board.last_claim(number)
             if self._claimant_lives(number, attempt):
                 continue
             if attempt > self.retry.lost:
                 self._give_up(number, attempt)
-            elif self._take(number, attempt + 1):
+            elif self.board.take(number, attempt + 1, self.name):
                 return self._begin(
                     number, attempt + 1, new_run_id(), *choose(number), losses=attempt
                 )
@@ -313,26 +312,13 @@ class Ledger:
     ) -> Trial | None:
         while most is None or self._next < most:
             number = self._next
-            taken = self._take(number, 1)
+            taken = self.board.take(number, 1, self.name)
             self._next = number + 1
             if taken:
                 return self._begin(number, 1, new_run_id(), *choose(number))
             if number not in self.trials:
                 self._unwritten.add(number)
         return None
-
-    def _take(self, number: int, attempt: int) -> bool:
-        """Become the one who runs a trial; False if another did."""
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-        try:
-            claim = os.open(self.folder.claims / f"{number}.{attempt}", flags, 0o644)
-        except FileExistsError:
-            return False
-        try:
-            os.write(claim, self.name.encode())
-        finally:
-            os.close(claim)
-        return True
 
     def _begin(
         self,
@@ -383,7 +369,7 @@ class Ledger:
             return
         self._looked_at = now
         for name, log in self._logs.items():
-            if name == self.name or not log.running or self._lives(log):
+            if name == self.name or not log.running or self._lives(name, log):
                 continue
             for number in list(log.running):
                 trial = self.trials[number]
@@ -400,12 +386,9 @@ class Ledger:
             for name, log in self._logs.items():
                 if log.closed and name not in worked:
                     continue  # somebody who only controlled the sweep
-                try:
-                    beat_s = max(0.0, self._now() - log.path.stat().st_mtime)
-                except OSError:
-                    beat_s = float("inf")
+                beat_s = max(0.0, self.board.beat_s(name))
                 state: Literal["alive", "gone", "dead"] = (
-                    "gone" if log.closed else "alive" if self._lives(log) else "dead"
+                    "gone" if log.closed else "alive" if self._lives(name, log) else "dead"
                 )
                 running = tuple(sorted(log.running))
                 found.append(
@@ -415,34 +398,21 @@ class Ledger:
                 )
             return sorted(found, key=lambda one: (one.state != "alive", -one.began_ns))
 
-    def _lives(self, log: _Log) -> bool:
+    def _lives(self, name: str, log: _Log) -> bool:
         if log.closed:
             return False
         alive = is_alive(log.host, log.pid, log.process) if log.host else None
-        return self._beats(log.path) if alive is None else alive
-
-    def _beats(self, path: Path) -> bool:
-        try:
-            return self._now() - path.stat().st_mtime <= HEARTBEAT_TIMEOUT_S
-        except OSError:
-            return False
-
-    def _last_claim(self, number: int) -> int:
-        attempt = 1
-        while (self.folder.claims / f"{number}.{attempt + 1}").exists():
-            attempt += 1
-        return attempt
+        return self.board.beat_s(name) <= HEARTBEAT_TIMEOUT_S if alive is None else alive
 
     def _claimant_lives(self, number: int, attempt: int) -> bool:
-        path = self.folder.claims / f"{number}.{attempt}"
-        try:
-            name = path.read_text(encoding="utf-8")
-        except OSError:
+        claim = self.board.claimant(number, attempt)
+        if claim is None:
             return False
+        name, age_s = claim
         if name == self.name:  # of a thread of this agent: it is choosing
             return True
         log = self._logs.get(name)
-        return self._beats(path) if log is None else self._lives(log)
+        return age_s <= HEARTBEAT_TIMEOUT_S if log is None else self._lives(name, log)
 
     def _give_up(self, number: int, attempt: int) -> None:
         self._begin(number, attempt, new_run_id(), {}, {})
@@ -454,31 +424,12 @@ class Ledger:
     def poll(self) -> None:
         """Read what is new."""
         with self.lock:
-            try:
-                with os.scandir(self.folder.logs) as entries:
-                    found = sorted((entry.name, entry.path) for entry in entries)
-            except OSError:
-                return
-            for name, path in found:
-                if name.endswith(".jsonl"):
-                    name = name.removesuffix(".jsonl")
-                    log = self._logs.get(name)
-                    if log is None:
-                        log = self._logs[name] = _Log(Path(path))
-                    self._read(name, log)
+            known = {name: log.offset for name, log in self._logs.items()}
+            closed = {name for name, log in self._logs.items() if log.closed}
+            for name, new in self.board.news(known, closed).items():
+                self._feed(name, self._logs.setdefault(name, _Log()), new)
 
-    def _read(self, name: str, log: _Log) -> None:
-        if log.closed:
-            return
-        # Opened anew each time: on NFS that is when what others wrote is seen.
-        try:
-            with open(log.path, "rb") as file:
-                file.seek(log.offset)
-                new = file.read()
-        except OSError:
-            return
-        if not new:
-            return
+    def _feed(self, name: str, log: _Log, new: bytes) -> None:
         log.offset += len(new)
         *lines, log.rest = (log.rest + new).split(b"\n")
         for line in lines:

@@ -26,7 +26,7 @@ from rltrack.folder import RunFolder, run_folder
 from rltrack.journal.process import is_alive
 from rltrack.sweeps.agent import Outcome
 from rltrack.sweeps.command import build_command
-from rltrack.sweeps.folder import SweepFolder
+from rltrack.sweeps.folder import Place
 from rltrack.sweeps.ledger import HEARTBEAT_TIMEOUT_S, Trial
 from rltrack.sweeps.watch import TAKEN_OVER, Watch
 
@@ -50,7 +50,7 @@ class ProgramRunner:
 
     def __init__(
         self,
-        folder: SweepFolder,
+        folder: Place,
         *,
         environ: Mapping[str, str] | None = None,
         term_timeout_s: float | None = None,

@@ -148,7 +148,7 @@ def test_two_that_died_one_after_the_other_lose_nothing(agents: Agents) -> None:
     first.leave()
     second._looked_at = float("-inf")
     second.poll()
-    assert second._take(0, 2)
+    assert second.board.take(0, 2, second.name)
     second.leave()
 
     again = claim(third)

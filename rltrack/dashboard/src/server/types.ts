@@ -420,6 +420,8 @@ export interface SweepSummary {
 
 export interface SweepAnswer extends SweepSummary {
   version: number;
+  /** Whether the project of its runs is there yet. */
+  has_runs: boolean;
   /** Whether all trials are told, and not only those that changed. */
   whole: boolean;
   /** The config, as it was given. */

@@ -5,7 +5,7 @@ import type { Goal, Row } from "./rows";
 
 /** Dark to bright on dark, bright to dark on light: the good end always stands out most. */
 const LIGHT = ["#c9cdd8", "#93b7d6", "#4f8fd0", "#4f5cda", "#6a1b8f"];
-const DARK = ["#3a3f4b", "#3c5f8a", "#4d86d6", "#8899fe", "#f6d24a"];
+const DARK = ["#3c4155", "#5a55b8", "#b3589f", "#ef8460", "#f9d65c"];
 
 export interface ColourScale {
   low: number;
