@@ -28,6 +28,10 @@ State = Literal["running", "finished", "failed", "crashed", "killed", "preempted
 RUN_FORMAT: Final = 1
 RUN_JSON: Final = "run.json"
 _STOP: Final = "stop"
+#: Of a server, in its root: what belongs to no run.
+HUB: Final = ".hub"
+#: In it: contents of files that are on their way.
+INCOMING: Final = "incoming"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

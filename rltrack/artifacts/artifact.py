@@ -550,6 +550,10 @@ def find(root: Path, text: str, *, project: str | None = None, type: str | None 
     where = wanted.project or project
     if where is None:
         raise UsageError(f"{text!r}: say which project, as in my-project/{text}")
+    # In a server's folder a project's name has its entity in front.
+    whole = text.partition(":")[0].rpartition("/")[0]
+    if "/" in whole and Collection(root, whole, wanted.name).exists:
+        where = whole
     collection = Collection(root, where, wanted.name)
     version = collection.get(wanted.alias)
     if type is not None and type != version.type:

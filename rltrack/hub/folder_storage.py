@@ -23,7 +23,7 @@ from typing import Final
 
 from rltrack._names import folder_name
 from rltrack.artifacts.collection import ARTIFACTS, BLOBS
-from rltrack.folder import RUN_JSON, RunFolder
+from rltrack.folder import HUB, INCOMING, RUN_JSON, RunFolder
 from rltrack.hub import inside
 from rltrack.hub.storage import (
     FILE_FOLDERS,
@@ -36,8 +36,6 @@ from rltrack.hub.storage import (
 from rltrack.server.answers import Refusal
 from rltrack.store.trash import TRASH
 
-HUB: Final = ".hub"
-_INCOMING: Final = "incoming"
 _JOURNAL: Final = "journal"
 _STOP: Final = "stop"
 _VERSION: Final = re.compile(r"v[0-9]+\.(json|deleted)")
@@ -308,7 +306,7 @@ def _append(fd: int, offset: int, data: bytes, what: str) -> int:
 
 
 def _incoming(project: str) -> tuple[str, ...]:
-    return (HUB, _INCOMING, *checked_names(project))
+    return (HUB, INCOMING, *checked_names(project))
 
 
 def _plain_files(folder: int) -> Iterator[tuple[str, int]]:

@@ -22,7 +22,7 @@ from rltrack._names import folder_name
 from rltrack.artifacts.collection import Collection
 from rltrack.artifacts.garbage import Retention, surplus_versions, unreferenced_blobs
 from rltrack.errors import NotFoundError
-from rltrack.folder import RUN_JSON, RunFolder, projects, run_folders
+from rltrack.folder import HUB, INCOMING, RUN_JSON, RunFolder, projects, run_folders
 from rltrack.store.media import file_inside, media_of
 from rltrack.store.run import RunReader
 from rltrack.store.sizes import tree_bytes
@@ -35,6 +35,8 @@ Kind = Literal["trash", "leftover", "video", "version", "blob"]
 _GRACE_S: Final = 3600.0
 #: The longest that an import of one zip may take.
 _IMPORT_S: Final = 86400.0
+#: How long a client may be away that sends a file in pieces.
+_SENDING_S: Final = 7 * 86400.0
 TRASH_S: Final = 30 * 86400.0
 
 
@@ -88,6 +90,7 @@ def garbage(
         if project in (None, one.project) and now() - one.deleted_at > trash_older_than_s
     ]
     found += [Garbage("trash", path, tree_bytes(path)) for path in half_freed(root)]
+    found += _half_sent(root, now)
     for name in [project] if project is not None else list(projects(root)):
         found += _half_imported(root, name, now)
         for folder in run_folders(root, name):
@@ -123,6 +126,17 @@ def _half_imported(root: Path, project: str, now: Callable[[], float]) -> Iterat
             continue
         if age_s > _IMPORT_S:
             yield Garbage("leftover", path, tree_bytes(path))
+
+
+def _half_sent(root: Path, now: Callable[[], float]) -> Iterator[Garbage]:
+    """In a server's folder: contents that a client began to send, and never came back to."""
+    for path in (root / HUB / INCOMING).glob("*/*"):
+        try:
+            about = path.stat()
+        except OSError:
+            continue
+        if now() - about.st_mtime > _SENDING_S:
+            yield Garbage("leftover", path, about.st_size)
 
 
 def _leftovers(folder: RunFolder, now: Callable[[], float]) -> Iterator[Garbage]:

@@ -438,7 +438,17 @@ class RunReader:
     def artifacts(self) -> list[ArtifactLinked]:
         """Versions of artifacts that the run made and used, in that order."""
         with self.lock:
-            return list(self._book.artifacts)
+            links = list(self._book.artifacts)
+        _, entity, own = self.project.rpartition("/")
+        if not entity:
+            return links
+        # Where it was recorded, no entity stood in front of the project.
+        return [
+            dataclasses.replace(link, artifact=f"{self.project}/{link.artifact[len(own) + 1 :]}")
+            if link.artifact.startswith(f"{own}/") and link.artifact.count("/") == 1
+            else link
+            for link in links
+        ]
 
     def notes(self) -> list[Noted]:
         """What the user should see beside the run, oldest first; the traceback of its end, too."""

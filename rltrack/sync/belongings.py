@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from rltrack._names import folder_name
 from rltrack.artifacts.blobs import Blobs
@@ -12,13 +14,24 @@ from rltrack.artifacts.collection import Collection, Version, collections
 from rltrack.artifacts.manifest import read_manifest
 
 
-def artifact_files(root: Path, project: str, run_id: str) -> Iterator[tuple[Path, tuple[str, ...]]]:
+class Belonging(NamedTuple):
+    """A file of an artifact."""
+
+    path: Path
+    place: tuple[str, ...]
+    """Where it goes, below the artifacts."""
+    text: bytes | None = None
+    """Its content, where that is another on the server."""
+
+
+def artifact_files(root: Path, project: str, run_id: str, there: str) -> Iterator[Belonging]:
     """Files, and where each goes below the artifacts.
 
     Args:
         root: the folder of all projects.
         project: of the run.
         run_id: its id.
+        there: the project on the server: what names a run or an artifact names it so.
 
     Raises:
         ArtifactError: a version is damaged.
@@ -28,25 +41,34 @@ def artifact_files(root: Path, project: str, run_id: str) -> Iterator[tuple[Path
         versions = [version for version in collection.versions() if version.run == own]
         for version in versions:
             yield from _contents(root, version)
-            yield _placed(collection, f"v{version.number}.json")
+            yield _said(collection, project, there, f"v{version.number}.json")
         numbers = {version.number for version in versions}
         for folder, mine in (("changes", numbers), ("uses", None)):
             for path in sorted((collection.folder / folder).glob("[!.]*.json")):
                 if _is_of(path, own, mine):
-                    yield _placed(collection, folder, path.name)
+                    yield _said(collection, project, there, folder, path.name)
 
 
-def _contents(root: Path, version: Version) -> Iterator[tuple[Path, tuple[str, ...]]]:
+def _contents(root: Path, version: Version) -> Iterator[Belonging]:
     blobs = Blobs(root)
     entries = read_manifest(blobs, version.digest).values()
     digests = {entry.digest for entry in entries if entry.is_blob} | {version.digest}
     for digest in sorted(digests):
-        yield blobs.path(digest), ("blobs", digest)
+        yield Belonging(blobs.path(digest), ("blobs", digest))
 
 
-def _placed(collection: Collection, *inside: str) -> tuple[Path, tuple[str, ...]]:
-    place = ("versions", folder_name(collection.name), *inside)
-    return collection.folder.joinpath(*inside), place
+def _said(collection: Collection, project: str, there: str, *inside: str) -> Belonging:
+    """A file that says something of versions, with projects as they are called on the server."""
+    path = collection.folder.joinpath(*inside)
+    text = None
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        said = json.loads(path.read_text(encoding="utf-8"))
+        for name in ("run", "source"):
+            value = said.get(name)
+            if isinstance(value, str) and value.startswith(f"{project}/"):
+                said[name] = there + value[len(project) :]
+        text = json.dumps(said, indent=1).encode()
+    return Belonging(path, ("versions", folder_name(collection.name), *inside), text)
 
 
 def _is_of(path: Path, run: str, numbers: set[int] | None) -> bool:

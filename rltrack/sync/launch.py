@@ -29,6 +29,8 @@ PROJECT: Final = "RLTRACK_SYNC_PROJECT"
 _LOOK_S: Final = 0.05
 #: What takes less is not worth a line.
 _PATIENCE_S: Final = 1.0
+#: A server that cannot be reached at all is not waited for as long.
+_SILENCE_S: Final = 5.0
 _TERMINAL_S: Final = 0.2
 _LOG_S: Final = 10.0
 
@@ -121,7 +123,7 @@ class Sending:
         )
 
     def _wait(self) -> SyncState | None:
-        began = time.monotonic()
+        began = answered_at = time.monotonic()
         line = _Line(self._settings.silent or self._settings.quiet or False)
         try:
             while True:
@@ -132,6 +134,10 @@ class Sending:
                 waited = time.monotonic() - began
                 if ended or waited > self._wait_s:
                     return state
+                if state is None or state.phase != "waiting":
+                    answered_at = time.monotonic()
+                elif time.monotonic() - answered_at > _SILENCE_S:
+                    return state  # nobody is there: the training's next step matters more
                 if state is not None and waited > _PATIENCE_S:
                     line.show(state, self._wait_s - waited)
                 time.sleep(_LOOK_S)

@@ -41,6 +41,8 @@ class _Parcel(NamedTuple):
     place: tuple[str, ...]
     """Where it goes, in the parts of a path of the server's."""
     state: _State
+    text: bytes | None = None
+    """Its content, where that is another on the server."""
 
 
 class Parcels:
@@ -156,9 +158,9 @@ class Parcels:
         own = name_of_folder(self._folder.path.parent.name)
         run_id = name_of_folder(self._folder.path.name)
         with contextlib.suppress(ArtifactError):  # damaged; `rltrack artifact` says so
-            for path, place in artifact_files(root, own, run_id):
-                if parcel := _parcel(path, ("artifacts", *place)):
-                    yield parcel
+            for one in artifact_files(root, own, run_id, project):
+                if parcel := _parcel(one.path, ("artifacts", *one.place)):
+                    yield parcel._replace(text=one.text)
 
     def _take_as_sent(self, parcel: _Parcel) -> None:
         if parcel.place not in self._there:
@@ -174,7 +176,7 @@ class Parcels:
         place = joined("api", "sync", project, *owner, kind, *inside)
         with open(parcel.path, "rb") as file:
             if parcel.state.size <= _SMALL_BYTES:
-                data = file.read(_SMALL_BYTES + 1)
+                data = file.read(_SMALL_BYTES + 1) if parcel.text is None else parcel.text
                 digest = hashlib.sha256(data).hexdigest()
                 if len(data) <= _SMALL_BYTES:
                     self._put(place, digest, len(data), data)

@@ -30,7 +30,7 @@ from rltrack.journal.extent import written, written_for_good
 from rltrack.journal.process import is_alive
 from rltrack.journal.reader import SUFFIX
 from rltrack.store.state import HEARTBEAT_TIMEOUT_S, without_a_word
-from rltrack.sync.client import Client, RefusedError, joined
+from rltrack.sync.client import Client, LaterError, RefusedError, joined
 from rltrack.sync.parcels import Parcels
 from rltrack.sync.pieces import Pieces
 
@@ -129,7 +129,11 @@ class Shipment:
         self.is_over = moment.is_over
         self.is_complete = False
         if not self._claimed:
-            self._claim(moment)
+            try:
+                self._claim(moment)
+            except LaterError:
+                self._measure(moment)  # so that it is known how much waits
+                raise
         self._measure(moment)
         self._send_journal(moment)
         self._send_facts(moment)

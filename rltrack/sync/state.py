@@ -56,9 +56,11 @@ class SyncState:
         """In a few words."""
         if self.phase == "complete":
             return "complete"
-        left = f"{self.left_bytes / 2**20:.1f} MiB left" if self.left_bytes else "up to date"
         if self.phase == "refused":
             return "refused"
+        left = f"{self.left_bytes / 2**20:.1f} MiB left" if self.left_bytes else "up to date"
+        if self.phase == "waiting":
+            left = f"waiting, {left}" if self.left_bytes else "waiting"
         return left if self.is_being_sent else f"{left}, not running"
 
 

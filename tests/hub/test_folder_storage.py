@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import resource
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from rltrack.hub.folder_storage import FolderStorage
 from rltrack.server.answers import Refusal
+from rltrack.store.gc import garbage
 from tests.hub.test_storage_contract import CREATED_NS, SEGMENT, digest, facts, refused
 
 
@@ -89,3 +91,14 @@ def test_a_file_that_is_a_link_is_replaced_and_not_written_through(tmp_path: Pat
     assert storage.stop_request("p", "r") is None
     assert storage.files("p", "r") == {"files/x": 3}
     assert storage.sizes("p", "r") == {SEGMENT: 3}
+
+
+def test_what_a_client_never_came_back_to_is_garbage_after_a_week(tmp_path: Path) -> None:
+    storage = FolderStorage(tmp_path)
+    storage.blob_append("p", digest(bytes(9)), 9, 0, bytes(5))
+
+    assert garbage(tmp_path) == []
+    (found,) = garbage(tmp_path, now=lambda: time.time() + 8 * 86400)
+    assert (found.kind, found.bytes) == ("leftover", 5)
+    assert found.remove()
+    assert storage.blob_missing("p", [digest(bytes(9))]) == {digest(bytes(9)): 0}

@@ -177,6 +177,41 @@ def test_finish_waits_no_longer_than_it_may_and_says_what_to_do(
     assert run.state == "finished"
 
 
+def test_ctrl_c_ends_the_wait_and_not_the_sending(root: Path, hub: Hub, network: Network) -> None:
+    """The run has ended as it was going to, and is sent on."""
+    network.delay_s = 0.5  # of each 16 KiB: it would take a minute
+    code = """
+import os, sys, rltrack
+run = rltrack.init(project="p", id="r1", settings={"finish_wait_s": 600.0})
+open(os.path.join(run.dir, "large"), "wb").write(os.urandom(2 << 20))
+run.finish()
+print("finished as", run.state)
+"""
+    process = subprocess.Popen(
+        [sys.executable, "-c", code],
+        env=os.environ | {"RLTRACK_SERVER": network.url},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    told = ""
+    while "sending the run" not in told:
+        line = process.stderr.readline()
+        assert line, told
+        told += line
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+
+    assert out.strip() == "finished as finished"
+    assert process.returncode == 0
+    assert "it is being sent on" in err
+    network.delay_s = 0.0
+    ours = RunFolder(root / "p" / "r1")
+    eventually(lambda: state_of(ours).phase == "complete")
+    same_files(ours, hub.run("ann/p", "r1"))
+
+
 def test_a_wrong_key_is_told_while_the_training_goes_on(
     root: Path,
     hub: Hub,

@@ -191,9 +191,17 @@ def test_artifacts_come_with_the_run_that_logged_them(root: Path, hub: Hub, tmp_
 
     assert ship(folder_of(run), hub.url).state.phase == "complete"
 
+    from rltrack.artifacts.artifact import find
     from rltrack.artifacts.collection import Collection
 
     version = Collection(hub.root, "ann/p", "model").get("best")
     assert (version.number, version.metadata) == (0, {"reward": 3})
     blobs = {path.name for path in (hub.root / "artifacts" / "blobs").glob("*/*")}
     assert blobs == {path.name for path in (root / "artifacts" / "blobs").glob("*/*")}
+    reader = RunReader(hub.run("ann/p", run.id))
+    reader.refresh()
+    (link,) = reader.artifacts()
+    assert (link.artifact, version.run) == ("ann/p/model:v0", f"ann/p/{run.id}")
+    again = find(hub.root, link.artifact).download(str(tmp_path / "again"))
+    assert Path(again, "weights").read_bytes() == (tmp_path / "weights").read_bytes()
+    assert ship(folder_of(run), hub.url).state.error is None
