@@ -43,6 +43,11 @@ def add_to(commands: Commands) -> None:
         help="requests a second that one API key may make (default: 1000)",
     )
     server.add_argument(
+        "--password-link",
+        metavar="USER",
+        help="print a link by which a user sets a new password, and end",
+    )
+    server.add_argument(
         "--no-accounts",
         dest="accounts",
         action="store_false",
@@ -74,6 +79,13 @@ def _server(options: argparse.Namespace) -> int:
         oidc_name=os.environ.get("RLTRACK_SERVER_OIDC_NAME") or "single sign-on",
         accounts=options.accounts,
     )
+
+    if options.password_link is not None:
+        from rltrack.hub.app import password_link
+
+        address = config.public_url or f"http://{config.host}:{_port(said('port'))}"
+        print(password_link(config, options.password_link, address))
+        return 0
 
     def started(url: str) -> None:
         print(f"rltrack: server of {config.root} at {url}   (Ctrl-C ends it)", flush=True)

@@ -9,7 +9,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
 
-from rltrack.errors import UsageError
+from rltrack.errors import NotFoundError, UsageError
 from rltrack.hub import receive
 from rltrack.hub.accounts import people
 from rltrack.hub.accounts import routes as accounts
@@ -21,6 +21,7 @@ from rltrack.hub.gate import Gate
 from rltrack.hub.identity import Identities
 from rltrack.hub.quotas import Quotas, measure_folder
 from rltrack.hub.who import Who
+from rltrack.server.answers import Refusal
 from rltrack.server.app import create_app
 from rltrack.server.guard import Guard
 
@@ -74,6 +75,21 @@ def set_up_link(app: Starlette, address: str) -> str | None:
         if not app.state.accounts or people.has_users(session):
             return None
         return f"{address}/join#{people.invite(session, 'setup', now=time.time())}"
+
+
+def password_link(config: HubConfig, user: str, address: str) -> str:
+    """A link by which a user sets a new password; for whoever has the server's machine.
+
+    Raises:
+        NotFoundError: there is no such user.
+    """
+    with Database(config.database_url) as database, database.write() as session:
+        try:
+            found = people.user_named(session, user)
+        except Refusal as missing:
+            raise NotFoundError(f"{missing.error}; {missing.hint}") from None
+        secret = people.invite(session, "password", now=time.time(), user=found.id)
+    return f"{address}/join#{secret}"
 
 
 def _whole_name(request: Request, project: str) -> str:

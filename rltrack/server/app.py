@@ -49,7 +49,6 @@ from rltrack.server.artifacts import (
 from rltrack.server.bands import CENTRES, SPREADS, bands_of
 from rltrack.server.changes import LOOK_S, See, Watch
 from rltrack.server.edits import delete_runs, edit_runs, move_runs, restore_runs, stop_runs
-from rltrack.server.edits import delete_runs, edit_runs, move_runs, restore_runs
 from rltrack.server.episodes import episodes_of
 from rltrack.server.frame import encode_panels
 from rltrack.server.guard import MEDIA_POLICY, SCRIPTED_POLICY, Guard

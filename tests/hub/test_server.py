@@ -12,9 +12,11 @@ import httpx
 import pytest
 
 import rltrack
+from rltrack.cli import main
 from rltrack.hub.app import create_hub
 from rltrack.hub.config import HubConfig
 from rltrack.server.run import Background
+from tests.hub.team import local, team_at
 
 
 def test_the_command_serves_until_it_is_told_to_end(root: Path) -> None:
@@ -55,3 +57,56 @@ def test_a_proxy_in_front_asks_by_its_own_name(root: Path) -> None:
 
     assert statuses == [200, 421]
     assert posted == [415, 403, 403]
+
+
+def test_a_lost_password_is_set_anew_by_whoever_has_the_machine(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Else a server whose only administrator forgot it would be lost."""
+    with team_at(local(root)) as team:
+        assert (
+            main(["server", "--password-link", "ann", "--public-url", "https://lab.example"]) == 0
+        )
+        address, _, secret = capsys.readouterr().out.strip().splitlines()[-1].partition("/join#")
+        assert address == "https://lab.example"
+        old, new = team.sign_in("ann"), team.client()
+        body = {"secret": secret, "password": "a new long one"}
+        assert new.post("/api/invitation/accept", json=body).status_code == 200
+        assert new.get("/api/account").json()["name"] == "ann"
+        assert old.get("/api/account").json()["name"] is None
+        assert main(["server", "--password-link", "nobody"]) == 1
+
+
+@pytest.mark.parametrize("trusted", ["", "127.0.0.1"])
+def test_what_a_proxy_says_is_believed_only_where_it_is_trusted(root: Path, trusted: str) -> None:
+    """Else anybody could say that they are somewhere else, and guess passwords for ever."""
+    environment = {
+        **os.environ,
+        "RLTRACK_SERVER_PORT": "0",
+        "RLTRACK_SERVER_TRUSTED_PROXIES": trusted,
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-m", "rltrack", "server"],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    url = process.stdout.readline().partition(" at ")[2].split()[0]
+    secret = ""
+    while not secret:
+        secret = process.stderr.readline().partition("/join#")[2].strip()
+    forwarded = {"x-forwarded-for": "203.0.113.9", "x-forwarded-proto": "https"}
+    with httpx.Client(base_url=url, headers=forwarded) as client:
+        body = {"secret": secret, "name": "ann", "password": "correct horse battery"}
+        made = client.post("/api/invitation/accept", json=body)
+        cookie = made.headers["set-cookie"]
+        session = {"cookie": cookie.partition(";")[0]}
+        [entry, *_] = client.get("/api/admin/audit", headers=session).json()["entries"]
+    process.send_signal(signal.SIGTERM)
+    process.communicate()
+
+    assert ("Secure" in cookie) == bool(trusted)
+    assert entry["address"] == ("203.0.113.9" if trusted else "127.0.0.1")
