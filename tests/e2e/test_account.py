@@ -98,6 +98,7 @@ def test_whoever_is_not_signed_in_is_asked_to_and_comes_back(
     secret = link.partition("#")[2]
     body = {"secret": secret, "name": "ann", "password": PASSWORD}
     httpx.post(f"{address}/api/invitation/accept", json=body).raise_for_status()
+    expect_fault(page, "Blocked script execution")
     expect_fault(page, "401")
     expect_fault(page, "403")
 
