@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+import os
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -56,10 +58,13 @@ def media_of(run: RunReader, keys: Sequence[str] | None = None) -> list[MediaIte
                 value = points.column.objects[bits] if kind == OBJECT else None
                 found += [(row, key, reference) for reference in media_references(value)]
         found.sort(key=lambda item: item[:2])
+        there = _files_there(run.folder.media, [reference["path"] for _, _, reference in found])
         at = np.array([row for row, _, _ in found], np.int32)
         global_steps = axis_values(run, "global_step", at)
         return [
-            _item(run, key, reference, int(rows.step[row]), int(rows.time_ns[row]), global_step)
+            _item(
+                run, key, reference, int(rows.step[row]), int(rows.time_ns[row]), global_step, there
+            )
             for (row, key, reference), global_step in zip(found, global_steps.tolist(), strict=True)
         ]
 
@@ -71,13 +76,14 @@ def _item(
     step: int,
     time_ns: int,
     global_step: float,
+    there: Set[str],
 ) -> MediaItem:
     path: str = reference["path"]
     stored = run.stored(path)
     facts = {name: fact for name, fact in reference.items() if name not in ("_type", "path")}
     if stored is not None:
         facts |= stored.facts
-    state, error = state_of(run, path)
+    state, error = state_of(run, path, there)
     return MediaItem(
         key=key,
         kind=path.partition("/")[0],
@@ -91,26 +97,53 @@ def _item(
     )
 
 
-def state_of(run: RunReader, path: str) -> tuple[MediaState, str | None]:
+def state_of(
+    run: RunReader, path: str, there: Set[str] = frozenset()
+) -> tuple[MediaState, str | None]:
     """What became of a file that a row refers to, and why it is not there.
 
     Args:
         run: as of its last refresh.
         path: relative to the run's media folder.
+        there: paths of which it is known that the file is there.
     """
     stored = run.stored(path)
     if stored is not None and stored.error is not None:
         return "failed", stored.error
-    if file_inside(run.folder.media, path) is not None:
-        return (
-            "ready",
-            None,
-        )  # a file arrives whole, by a rename, so it need not wait for its record
+    if path in there or file_inside(run.folder.media, path) is not None:
+        # A file arrives whole, by a rename, so it need not wait for its record.
+        return "ready", None
     if stored is not None:
         return "lost", "its file was deleted, or has not been copied here"
     if run.state == "running":
         return "pending", None
     return "lost", "lost with the process that was to write it"
+
+
+def _files_there(folder: Path, paths: Sequence[str]) -> set[str]:
+    """Those of the paths that are surely files inside of `folder`; links are left out.
+
+    Each folder is listed once: to ask for thousands of files one by one takes seconds.
+    """
+    wanted: dict[str, set[str]] = {}
+    for path in paths:
+        parent, _, name = path.rpartition("/")
+        wanted.setdefault(parent, set()).add(name)
+    there: set[str] = set()
+    with contextlib.suppress(OSError, ValueError):  # there is no such folder yet; a NUL
+        inside = folder.resolve()
+        for parent, names in wanted.items():
+            with contextlib.suppress(OSError, ValueError):
+                place = (inside / parent).resolve()
+                if not place.is_relative_to(inside):
+                    continue
+                with os.scandir(place) as entries:
+                    there |= {
+                        f"{parent}/{entry.name}" if parent else entry.name
+                        for entry in entries
+                        if entry.name in names and entry.is_file(follow_symlinks=False)
+                    }
+    return there
 
 
 def file_inside(folder: Path, path: str) -> Path | None:

@@ -4,6 +4,7 @@ import { drifted, frameAt, timeOf } from "./frames";
 import { heatPixels, ridgesOf } from "./histogram";
 import { ticksOf } from "./histogramAxes";
 import { ALL_SHOWN, boxesOf, classColour, labelsOf, paintMask } from "./overlays";
+import { placedSections } from "./packing";
 import { sectionsOf } from "./panels";
 import { clock, peaksOf } from "./peaks";
 import { entriesOf, entryAt, moved, stepsOf } from "./steps";
@@ -60,6 +61,21 @@ describe("panels", () => {
       sectionsOf([{ run: "a", media: [item("c", 0, { kind: "table", chart: { ...chart, split_table } })], histograms: [] }], null)
         .map(({ kind }) => kind);
     expect([kinds(false), kinds(true)]).toEqual([["plots"], ["plots", "tables"]]);
+  });
+});
+
+describe("the room of panels", () => {
+  const runs: RunMedia[] = ["a", "b"].map((run) => ({
+    run,
+    media: [item("v", 1, { kind: "videos" }), item("i", 1), item("t", 1, { kind: "table" }), item("w", 1, { kind: "audio" })],
+    histograms: ["h"],
+  }));
+
+  test("small sections share a row, every row is full, and tables have all of it", () => {
+    const placed = placedSections(sectionsOf(runs, null), 4, () => false);
+    expect(placed.map(({ kind, span }) => [kind, span])).toEqual([["videos", 2], ["images", 1], ["audio", 1], ["histograms", 4], ["tables", 4]]);
+    const narrow = placedSections(sectionsOf(runs, null), 1, () => false);
+    expect(narrow.map(({ span }) => span)).toEqual([1, 1, 1, 1, 1]);
   });
 });
 
