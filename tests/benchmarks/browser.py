@@ -21,6 +21,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -239,7 +240,7 @@ def lines(browser: Browser, url: str) -> None:
         mouse.move(box["x"] + 900, middle)
         mouse.down()
         pans = [
-            page.busy_ms(lambda at=at: mouse.move(box["x"] + 900 + 8 * at, middle))  # type: ignore[misc]
+            page.busy_ms(partial(mouse.move, box["x"] + 900 + 8 * at, middle))
             for at in range(1, steps)
         ]
         mouse.up()
@@ -253,7 +254,7 @@ def lines(browser: Browser, url: str) -> None:
         )
         page.page.wait_for_timeout(1500)
         hovers = [
-            page.busy_ms(lambda at=at: mouse.move(box["x"] + 300 + 11 * at, middle - 4 * at))  # type: ignore[misc]
+            page.busy_ms(partial(mouse.move, box["x"] + 300 + 11 * at, middle - 4 * at))
             for at in range(40)
         ]
         beside = f"slowest {max(hovers):.0f} ms: another line is lit"
@@ -363,21 +364,14 @@ def table(browser: Browser, url: str) -> None:
             "<= 16.7 ms",
             f"95 %: {sorted(frames)[-len(frames) // 20]:.0f} ms",
         )
+        heads = page.page.get_by_role("columnheader")
         sorts = [
-            page.busy_ms(
-                lambda name=name: (
-                    page.page.get_by_role("columnheader", name=name, exact=True)
-                    .get_by_role("button")
-                    .first.click()
-                )
-            )  # type: ignore[misc]
+            page.busy_ms(heads.get_by_role("button", name=name, exact=True).first.click)
             for name in ("c1", "c2", "c3")
         ]
         tell("  sort by a column", f"{statistics.median(sorts):.0f} ms", "<= 50 ms")
         box = page.page.get_by_test_id("run-filter")
-        filters = [
-            page.busy_ms(lambda text=text: box.fill(text)) for text in ("run 7", "run 77", "77")
-        ]  # type: ignore[misc]
+        filters = [page.busy_ms(partial(box.fill, text)) for text in ("run 7", "run 77", "77")]
         tell("  filter by a text", f"{statistics.median(filters):.0f} ms", "<= 50 ms")
 
 

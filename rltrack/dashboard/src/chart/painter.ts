@@ -64,7 +64,7 @@ interface Traced {
 const WIDTH = 1.6;
 const LIT_FACTOR = 1.25;
 const DIM_FACTOR = 0.85;
-const MANY_POINTS = 6000;
+const MANY_POINTS = 3000;
 const DIMMED = 0.18;
 export const LABEL_HEIGHT = 13;
 
