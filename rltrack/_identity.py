@@ -42,8 +42,8 @@ class Identity:
 
     @property
     def entity(self) -> str:
-        """Whose run it is; without a server nobody's, which is an empty text."""
-        return ""
+        """Whose run it is, where that was said; without a server nobody's, which is an empty text."""
+        return self._settings.entity or "" if self._shown_at is not None else ""
 
     @property
     def path(self) -> str:

@@ -101,10 +101,10 @@ def init(
         tensorboard: the old name of `sync_tensorboard`.
         monitor_gym: record the videos that the recorders of gymnasium and SB3 write; see
             `rltrack.hooks.gym`.
-        entity: accepted for W&B's scripts, like `anonymous`, `force` and `magic`.
-        anonymous: see `entity`.
-        force: see `entity`.
-        magic: see `entity`.
+        entity: the user or team whose project it is on the server; without one it means nothing.
+        anonymous: accepted for W&B's scripts, like `force` and `magic`.
+        force: see `anonymous`.
+        magic: see `anonymous`.
 
     Raises:
         UsageError: an argument is not what it may be; nothing was started.

@@ -6,6 +6,8 @@ import io
 import json
 import os
 import shutil
+import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +21,7 @@ from rltrack.folder import RunFolder, run_folder
 from rltrack.sync.client import Client
 from rltrack.sync.shipment import Shipment
 from tests.hub.team import Team, local, team_at
+from tests.sync.conftest import eventually
 from tests.sync.test_shipment import folder_of, recorded, same_files
 
 
@@ -93,6 +96,8 @@ def test_a_run_goes_where_its_user_may_write(
 def test_an_entity_is_whose_run_it_is(root: Path, team: Team) -> None:
     log_in(team, "max")
     with rltrack.init(project="walk", entity="lab", settings={"silent": True}) as run:
+        assert run.entity == "lab"
+        assert run.url == f"{team.url}/p/lab%2Fwalk/r/{run.id}"
         run.log({"loss": 1.0})
 
     same_files(folder_of(run), run_folder(team.root, "lab/walk", run.id))
@@ -120,6 +125,30 @@ def test_all_runs_are_sent_and_reported(
     assert main(["sync", str(root / "p"), "--follow"]) == 0
     for run in (done, live):
         same_files(folder_of(run), run_folder(team.root, "ann/p", run.id))
+
+
+def test_new_runs_are_followed_until_ctrl_c(root: Path, team: Team) -> None:
+    log_in(team)
+    first = recorded(5)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "rltrack", "sync", "--all", "--follow"],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    there = {first.id: run_folder(team.root, "ann/p", first.id)}
+    eventually(lambda: there[first.id].run_json.exists())
+    second = recorded(5, finish=False, reinit="create_new")
+    there[second.id] = run_folder(team.root, "ann/p", second.id)
+    eventually(lambda: there[second.id].run_json.exists())
+    second.log({"loss": 7.0})
+    second.finish()
+    eventually(lambda: there[second.id].read_facts().state == "finished")
+    process.send_signal(signal.SIGINT)
+    told, _ = process.communicate(timeout=60)
+
+    assert "2 of 2 runs are on the server" in told
+    for run in (first, second):
+        same_files(folder_of(run), there[run.id])
 
 
 def test_a_server_that_is_not_there_is_told(
