@@ -29,6 +29,8 @@ from rltrack.errors import UsageError
 _PATIENCE_S: Final = 30
 #: Any number that is ours: PostgreSQL's lock that upgrades of the schema hold.
 _UPGRADE_LOCK: Final = 0x726C7472
+#: As many threads as answer at once; two replicas still leave PostgreSQL some of its hundred.
+_POOL: Final[dict[str, Any]] = {"pool_size": 10, "max_overflow": 30}
 _MIGRATIONS: Final = Path(__file__).parent / "migrations"
 
 
@@ -112,9 +114,11 @@ def _engine(url: str) -> Engine:
         from rltrack.extras import require
 
         require("psycopg", extra="postgres")
-        return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+        return create_engine(
+            parsed.set(drivername="postgresql+psycopg"), **_POOL, pool_pre_ping=True
+        )
     if parsed.drivername == "postgresql+psycopg":
-        return create_engine(parsed, pool_pre_ping=True)
+        return create_engine(parsed, **_POOL, pool_pre_ping=True)
     if parsed.drivername != "sqlite" or not parsed.database:
         raise UsageError(
             f"a database of kind {parsed.drivername!r} is not known; "
@@ -126,7 +130,7 @@ def _engine(url: str) -> Engine:
         file.touch(mode=0o600)  # hashes of passwords are nobody else's
     except OSError as failure:
         raise UsageError(f"cannot write the database {file}: {failure.strerror}") from failure
-    engine = create_engine(parsed, connect_args={"timeout": _PATIENCE_S})
+    engine = create_engine(parsed, **_POOL, connect_args={"timeout": _PATIENCE_S})
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _: object) -> None:

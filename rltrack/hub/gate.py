@@ -136,7 +136,7 @@ RULES: Final[Mapping[tuple[str, str], Right]] = {
 #: Requests a second of each key and session, and of each address of those who have none.
 ANONYMOUS_PER_S: Final = 30.0
 #: Keys that open nothing, of each address.
-_WRONG_KEYS_PER_S: Final = 0.2
+_WRONG_KEYS_PER_S: Final = 2.0
 _CHANGES_NOTHING: Final = ("GET", "HEAD", "OPTIONS")
 
 

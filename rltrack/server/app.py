@@ -662,8 +662,11 @@ def _http_answer(request: Request, error: Exception) -> Response:
 
 
 def _fault_answer(request: Request, fault: Exception) -> Response:
-    told = {
-        "error": f"the server failed: {type(fault).__name__}: {fault}",
-        "hint": "the terminal of `rltrack ui` has the traceback",
-    }
+    if request.app.state.accounts:  # a fault may tell of what is not for everybody
+        told = {"error": "the server failed", "hint": "its log has the traceback"}
+    else:
+        told = {
+            "error": f"the server failed: {type(fault).__name__}: {fault}",
+            "hint": "the terminal of `rltrack ui` has the traceback",
+        }
     return json_answer(request, told, 500)

@@ -73,7 +73,9 @@ def record(root: Path, project: str, run_id: str, loss: float = 0.5) -> None:
     run = rltrack.init(project="recorded", id=run_id, dir=str(root / ".recording"))
     run.log({"loss": loss})
     run.log({"page": rltrack.Html(f"<script>{loss}</script>")})
-    (Path(run.dir) / "note.html").write_text("<script>1</script>")
+    note = root / ".recording" / "note.html"
+    note.write_text("<script>1</script>")
+    run.save(str(note), base_path=str(note.parent), policy="now")
     run.finish()
     target = root / folder_name(project)
     target.mkdir(parents=True, exist_ok=True)

@@ -242,7 +242,7 @@ def test_what_a_user_logged_runs_nothing_on_the_server_either(team: Team) -> Non
     files = [one["path"] for one in run["files"]]
     urls = [page["url"], *(at("lab/walk", f"/runs/one/files/{path}") for path in files)]
 
-    assert len(urls) >= 1
+    assert "note.html" in files
     for url in urls:
         answer = reader.get(url)
         assert answer.status_code == 200, url
@@ -250,6 +250,21 @@ def test_what_a_user_logged_runs_nothing_on_the_server_either(team: Team) -> Non
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert "set-cookie" not in answer.headers
         assert team.client().get(url).status_code == 401
+
+
+def test_what_is_served_of_users_files_is_known(team: Team) -> None:
+    """These routes, and no other, send bytes as they were logged; each has the sandbox.
+
+    The test above asks the first two, `tests/server/test_artifacts.py` the third.
+    """
+    one = "/api/projects/{project:project}"
+    sending = {path for _, path in routes_of(team) if path.endswith("{path:path}")}
+
+    assert {path for path in sending if path.startswith(one)} == {
+        f"{one}/runs/{{run}}/media/{{path:path}}",
+        f"{one}/runs/{{run}}/files/{{path:path}}",
+        f"{one}/artifact/{{name}}/{{version}}/file/{{path:path}}",
+    }
 
 
 def test_artifacts_lead_into_no_project_that_one_does_not_see(team: Team) -> None:
