@@ -2,7 +2,8 @@
 
 `Transcript` takes what is written to stdout and stderr, and keeps the lines that come of it: it
 follows carriage returns, backspaces, tabs and the sequences that move the cursor or erase, and
-drops colours, titles and what full-screen programs draw. Each stream has a cursor of its own, so
+drops titles and what full-screen programs draw. Colours are kept beside the text of a line, until
+something is written into its middle. Each stream has a cursor of its own, so
 a bar on stderr does not run into what is printed beside it; lines of both are counted together,
 in the order in which they began.
 
@@ -42,6 +43,9 @@ _TOKEN: Final = re.compile(
     re.DOTALL,
 )
 _NUMBERS: Final = re.compile("[0-9;]*")
+_LOOK: Final = re.compile("[0-9;:]*")
+#: Of what sets colours one after the other and never all back.
+_LONGEST_LOOK: Final = 60
 _OTHER_SCREEN: Final = frozenset({"?47", "?1047", "?1049"})
 
 
@@ -104,9 +108,9 @@ class Transcript:
                 and last.number + len(last.lines) == number
                 and len(last.lines) < _LINES_OF_CHANGE
             ):
-                last.lines.append(line.shown())
+                last.lines.append(line.coloured())
             else:
-                changes.append(Change(number, line.stream, [line.shown()]))
+                changes.append(Change(number, line.stream, [line.coloured()]))
         self._changed.clear()
         return changes
 
@@ -135,8 +139,10 @@ class Transcript:
     def _write(self, screen: _Screen, text: str) -> None:
         line = self._line_under(screen)
         if screen.column is None:
+            line.colour(None, text, screen.look)
             line.append(text)
         else:
+            line.colour(screen.column, text, screen.look)
             screen.column = line.write(screen.column, text)
         self._changed.add(line.number)
 
@@ -191,7 +197,10 @@ class Transcript:
             if _OTHER_SCREEN & set(text.split(";")):
                 screen.is_hidden = command == "h"
             return
-        if screen.is_hidden or command == "m" or not _NUMBERS.fullmatch(text):
+        if command == "m" and not screen.is_hidden:
+            screen.look = _look_after(screen.look, text)
+            return
+        if screen.is_hidden or not _NUMBERS.fullmatch(text):
             return
         numbers = [min(int(word or 0), LINE_CHARACTERS) for word in text.split(";")]
         count = max(1, numbers[0])
@@ -252,6 +261,8 @@ class _Screen:
         self.is_hidden = False
         """Whether a full-screen program draws on another screen."""
         self.unfinished = ""
+        self.look = ""
+        """Of what is written next: the arguments of a sequence that sets colours."""
 
     def begin_anew(self) -> None:
         """Clear the screen: what was on it has scrolled away."""
@@ -277,7 +288,7 @@ class _Line:
     the character before it is two columns wide.
     """
 
-    __slots__ = ("_cells", "_cut", "_text", "number", "stream")
+    __slots__ = ("_cells", "_coloured", "_cut", "_look", "_text", "number", "stream")
 
     def __init__(self, number: int, stream: str) -> None:
         self.number = number
@@ -285,11 +296,41 @@ class _Line:
         self._text = ""
         self._cells: list[str] | None = None
         self._cut = 0
+        self._coloured: str | None = ""
+        """The text with its colours; None where they are not known, as after a jump back."""
+        self._look = ""
+        """Of the end of `_coloured`."""
 
     def shown(self) -> str:
         """The line as it is seen."""
         text = (self._text if self._cells is None else "".join(self._cells)).rstrip(" ")
         return f"{text} … ({self._cut} characters left out)" if self._cut else text
+
+    def coloured(self) -> str:
+        """The line as it is seen, with the sequences that set its colours, if it has any."""
+        shown = self.shown()
+        if not self._coloured or "\x1b" not in self._coloured or self._cut:
+            return shown
+        return self._coloured.rstrip(" ") + ("\x1b[0m" if self._look else "")
+
+    def colour(self, column: int | None, text: str, look: str) -> None:
+        """Note the colours of a text that is about to be written from a column on, or at the end."""
+        known = self._coloured
+        if column is not None and column == 0 and text.isascii() and len(text) >= self.width:
+            known, self._look = "", ""  # all that stood there is overwritten
+        elif known is None or (column is not None and column != self.width):
+            self._coloured = None
+            return
+        elif not known and look:
+            known = self._text if self._cells is None else "".join(self._cells)
+        if not known and not look:
+            self._coloured = ""  # of a line without colours nothing is kept twice
+            return
+        if look != self._look:
+            known += f"\x1b[0;{look}m" if look else "\x1b[0m"
+            self._look = look
+        known += text
+        self._coloured = known if len(known) <= LINE_CHARACTERS else None
 
     @property
     def width(self) -> int:
@@ -331,6 +372,10 @@ class _Line:
 
     def erase(self, start: int, end: int | None) -> None:
         """Blank the columns from `start` to `end`."""
+        if start == 0 and (end is None or end >= self.width):
+            self._coloured, self._look = "", ""
+        elif start < self.width:
+            self._coloured = None
         if end is None or end >= self.width:
             if self._cells is None and self._text.isascii():
                 self._text = self._text[:start]
@@ -343,6 +388,7 @@ class _Line:
 
     def shift(self, column: int, count: int, command: str) -> None:
         """Delete (P), blank (X) or insert (@) some characters."""
+        self._coloured = None
         if command == "X":
             self.erase(column, min(column + count, self.width))
         elif command == "P":
@@ -355,6 +401,18 @@ class _Line:
         if self._cells is None:
             self._cells = list(_cells_of(self._text))
         return self._cells
+
+
+def _look_after(look: str, arguments: str) -> str:
+    """What is set after a sequence that sets colours; empty where all is as by default."""
+    if not _LOOK.fullmatch(arguments):
+        return look
+    words = arguments.split(";")
+    # Whatever came before a 0 counts no more; but a 0 may be a part of a colour, as in 38;5;0.
+    if words[0] in ("", "0", "00"):
+        look, words = "", words[1:]
+    together = ";".join([*([look] if look else []), *words])
+    return together if len(together) <= _LONGEST_LOOK else ";".join(words)[:_LONGEST_LOOK]
 
 
 def _cells_of(text: str) -> Iterator[str]:

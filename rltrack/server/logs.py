@@ -40,7 +40,7 @@ def console_answer(run: RunReader, after: str | None) -> dict[str, Any]:
         "writers": writers,
         "left_out": sum(number - known.get(writer, 0) for writer, number in first.items()),
         "number": [line.number for line in lines],
-        "text": [line.text for line in lines],
+        "text": [line.coloured or line.text for line in lines],
         "time": [line.time_ns / 1e9 for line in lines],
         "writer": [place[line.writer] for line in lines],
         "error": [line.stream == "stderr" for line in lines],

@@ -7,6 +7,7 @@ still change are held; of a run that goes on also its newest, since who looks on
 from __future__ import annotations
 
 import datetime as dt
+import re
 import threading
 from collections import deque
 from collections.abc import Iterator, Set
@@ -16,6 +17,8 @@ from typing import Final
 from rltrack.folder import RunFolder
 from rltrack.journal.reader import Entry, JournalReader
 from rltrack.journal.records import CONSOLE_REACH, ConsoleLogged
+
+_COLOURS: Final = re.compile("\x1b\\[[0-9;:]*m")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,8 @@ class ConsoleLine:
     text: str
     writer: str
     """The process that printed it, by the name of its journal."""
+    coloured: str = ""
+    """The text with the sequences that set its colours, if it has any; else as it is."""
 
     @property
     def timestamp(self) -> dt.datetime:
@@ -51,6 +56,11 @@ class ConsoleLine:
     def content(self) -> str:
         """The text."""
         return self.text
+
+
+def without_colours(text: str) -> str:
+    """A text without the sequences that set its colours."""
+    return _COLOURS.sub("", text) if "\x1b" in text else text
 
 
 def read_console(folder: RunFolder, *, without: Set[str] = frozenset()) -> Iterator[ConsoleLine]:
@@ -126,7 +136,9 @@ class Shown:
                 continue  # it was told before it changed
             known = self._lines.get(number)
             time_ns = record.time_ns if known is None else known.time_ns
-            self._lines[number] = ConsoleLine(number, time_ns, record.stream, text, self.writer)
+            self._lines[number] = ConsoleLine(
+                number, time_ns, record.stream, without_colours(text), self.writer, text
+            )
         yield from self._up_to(number + 1 - CONSOLE_REACH)
 
     def all_but_last(self) -> Iterator[ConsoleLine]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import re
 import time
 
 import pyte
@@ -228,3 +229,38 @@ def test_a_sequence_that_never_ends_is_not_shown(text: str) -> None:
     with contextlib.suppress(IndexError):
         assert transcript.take()[0].lines[0].startswith("before")
     assert max(len(screen.unfinished) for screen in transcript._screens.values()) <= 65_536
+
+
+def coloured(*pieces: str) -> list[str]:
+    """The lines that are recorded of a text."""
+    transcript = Transcript()
+    for piece in pieces:
+        transcript.feed("stdout", piece)
+    return [line for change in transcript.take() for line in change.lines]
+
+
+def test_colours_are_recorded_and_a_line_without_any_is_as_it_was() -> None:
+    """They hold until they are set back, over the ends of lines, too."""
+    assert coloured("plain\n", "a \x1b[1;31mred\x1b[0m b\n") == [
+        "plain",
+        "a \x1b[0;1;31mred\x1b[0m b",
+    ]
+    assert coloured("\x1b[32mon\ne", "\x1b[mnd") == [
+        "\x1b[0;32mon\x1b[0m",
+        "\x1b[0;32me\x1b[0mnd",
+    ]
+
+
+def test_a_bar_that_is_drawn_anew_has_the_colours_of_what_is_seen() -> None:
+    """What is written into the middle of a line takes its colours away, and never its text."""
+    assert coloured("\x1b[31m10%\x1b[0m\r\x1b[32m20%\x1b[0m") == ["\x1b[0;32m20%\x1b[0m"]
+    assert coloured("\x1b[31m10%\x1b[0m\r\x1b[2K\x1b[32m2%") == ["\x1b[0;32m2%\x1b[0m"]
+    assert coloured("\x1b[31mabcdef\x1b[0m\rX") == ["Xbcdef"]
+    assert shown("\x1b[31m10%\x1b[0m\r\x1b[32m20%\x1b[0m") == ["20%"]
+
+
+@given(st.lists(st.sampled_from(["ab", "\x1b[31m", "\x1b[0m", "\r", "\n", "\x1b[K", "é", "\b"])))
+def test_without_its_colours_a_recorded_line_is_what_a_terminal_shows(pieces: list[str]) -> None:
+    """Whatever is written."""
+    plain = [re.sub("\x1b\\[[0-9;]*m", "", line) for line in coloured(*pieces)]
+    assert [line.rstrip(" ") for line in plain] == shown(*pieces)
