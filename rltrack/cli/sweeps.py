@@ -36,6 +36,22 @@ def add_to(commands: Commands) -> None:
     sweep.add_argument("--name", help="name, instead of the config's")
     sweep.add_argument("--program", help="program, instead of the config's")
     sweep.add_argument("-e", "--entity", help=argparse.SUPPRESS)
+    sweep.add_argument(
+        "-R",
+        "--prior-run",
+        dest="prior_runs",
+        action="append",
+        metavar="RUN",
+        help="with CONFIG: a run of the project that counts as a trial; may be given several times",
+    )
+    sweep.add_argument(
+        "--update",
+        metavar="ID",
+        help="with CONFIG: give it to this sweep; agents go on by it with their next trial",
+    )
+    sweep.add_argument(
+        "--enqueue", metavar="JSON", help="with ID: run these parameters next, as an object"
+    )
     change = sweep.add_mutually_exclusive_group()
     for name, what in (
         ("pause", "begin no trials until it is resumed; those that run go on"),
@@ -119,6 +135,8 @@ def _sweep(options: argparse.Namespace) -> int:
         if change is not None or options.trial is not None:
             raise UsageError(f"which sweep? `rltrack sweep --{change or 'stop'} ID`")
         return _list(options)
+    if options.update is not None:
+        return _update(options)
     if change is None and options.trial is None and Path(options.sweep).is_file():
         return _make(options)
     from rltrack.sweeps.places import find_place
@@ -130,6 +148,8 @@ def _sweep(options: argparse.Namespace) -> int:
             raise NotFoundError(f"there is no file {options.sweep!r}, and {missing}") from None
         raise
     with closing(folder):
+        if options.enqueue is not None:
+            return _enqueue(options, folder)
         return _show(options, folder) if change is None else _change(options, folder, change)
 
 
@@ -142,11 +162,49 @@ def _make(options: argparse.Namespace) -> int:
         name: getattr(options, name) for name in ("name", "program") if getattr(options, name)
     }:
         source = read_source(source)[0] | given
-    sweep_id = sweep(source, project=options.project, dir=options.dir)
+    sweep_id = sweep(
+        source,
+        entity=options.entity,
+        project=options.project,
+        prior_runs=options.prior_runs,
+        dir=options.dir,
+    )
     if options.json:
         print_json({"id": sweep_id})
     else:
         print(sweep_id)
+    return 0
+
+
+def _update(options: argparse.Namespace) -> int:
+    from rltrack.sweeps.given import update
+    from rltrack.sweeps.places import find_place
+    from rltrack.sweeps.source import read_source
+
+    _, written, _ = read_source(options.sweep)
+    with closing(find_place(resolve(dir=options.dir), options.update)) as place:
+        update(place, written)
+    if options.json:
+        print_json({"id": place.id})
+    else:
+        print(f"sweep {place.id} goes on by {options.sweep}")
+    return 0
+
+
+def _enqueue(options: argparse.Namespace, place: Place) -> int:
+    from rltrack.sweeps.given import enqueue
+
+    try:
+        values = json.loads(options.enqueue)
+    except ValueError as mistake:
+        raise UsageError(f"--enqueue takes an object of JSON: {mistake}") from None
+    if not isinstance(values, dict):
+        raise UsageError("--enqueue takes an object of JSON, as '{\"lr\": 0.1}'")
+    number = enqueue(place, values)
+    if options.json:
+        print_json({"id": place.id, "trial": number})
+    else:
+        print(f"trial {number} of sweep {place.id} is run next")
     return 0
 
 

@@ -13,6 +13,7 @@ from rltrack.errors import NotFoundError, StorageError, UsageError
 from rltrack.server.answers import Refusal
 from rltrack.sweeps.board import FolderBoard
 from rltrack.sweeps.folder import SweepFolder, find_folder, make_folder
+from rltrack.sweeps.given import add_prior, check_update, read_prior
 from rltrack.sweeps.schema import read_config
 from rltrack.sweeps.source import parse
 
@@ -32,9 +33,15 @@ def make(root: Path, project: str, body: Any) -> dict[str, Any]:
     sweep_id = body.get("id")
     if not (sweep_id is None or (isinstance(sweep_id, str) and _NAME.fullmatch(sweep_id))):
         raise Refusal(400, f"id={sweep_id!r}", "letters, digits, dots, dashes and underscores")
+    runs = body.get("prior_runs", [])
+    if not isinstance(runs, list) or not all(isinstance(one, str) for one in runs):
+        raise Refusal(400, f"prior_runs={runs!r}", "a list of ids")
     try:
-        read_config(parse(text, "the sweep"), "the sweep")
-        return {"id": make_folder(root, project, text, sweep_id).id}
+        config = read_config(parse(text, "the sweep"), "the sweep")
+        prior = read_prior(root, project, runs, config)
+        folder = make_folder(root, project, text, sweep_id)
+        add_prior(folder, prior)
+        return {"id": folder.id}
     except UsageError as mistake:
         raise Refusal(400, str(mistake), "mend the config") from None
 
@@ -127,6 +134,18 @@ def _take(folder: SweepFolder, board: FolderBoard, asked: Mapping[str, Any]) -> 
     return {"taken": taken}
 
 
+def _update(folder: SweepFolder, board: FolderBoard, asked: Mapping[str, Any]) -> dict[str, Any]:
+    text = asked.get("text")
+    if not isinstance(text, str) or len(text) > _MOST_TEXT:
+        raise Refusal(400, "text must be the config", "send it as YAML or JSON")
+    try:
+        check_update(folder, text)
+    except UsageError as mistake:
+        raise Refusal(400, str(mistake), "mend the config") from None
+    folder.replace_text(text)
+    return {}
+
+
 def _last(folder: SweepFolder, board: FolderBoard, asked: Mapping[str, Any]) -> dict[str, Any]:
     return {"attempt": board.last_claim(_count(asked, "number"))}
 
@@ -146,6 +165,7 @@ _STEPS: Final = {
     "take": _take,
     "last_claim": _last,
     "claimant": _claimant,
+    "update": _update,
 }
 
 

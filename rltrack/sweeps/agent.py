@@ -19,7 +19,8 @@ from rltrack.folder import run_folder
 from rltrack.sweeps.folder import Place, SweepFolder
 from rltrack.sweeps.ledger import Ledger, Trial, TrialState
 from rltrack.sweeps.methods import search_of
-from rltrack.sweeps.schema import SweepConfig
+from rltrack.sweeps.schema import SweepConfig, read_config
+from rltrack.sweeps.source import parse
 from rltrack.sweeps.stopping import Judge, judge_of, rule_of
 from rltrack.sweeps.watch import Heart, Watch
 
@@ -98,6 +99,7 @@ class Agent:
         self._quiet = quiet
         self._search = search_of(self.config, self.facts)
         self._rule = rule_of(self.config)
+        self._config_text: str | None = None
         self._flapping = Flapping()
 
     def run(self) -> int:
@@ -118,6 +120,7 @@ class Agent:
     def _run_all(self) -> None:
         idle_s = _IDLE_S[0]
         while not self._stopped.is_set() and (self._count is None or self.ran < self._count):
+            self._follow_config()
             most = self._most()
             trial = self.ledger.claim(self._choose, most)
             if trial is None:
@@ -129,6 +132,18 @@ class Agent:
                 continue
             idle_s = _IDLE_S[0]
             self._run_one(trial)
+
+    def _follow_config(self) -> None:
+        """Go on by the config that somebody has given the sweep meanwhile."""
+        self.ledger.poll()
+        text = self.ledger.new_config
+        if text is None or text == self._config_text:
+            return
+        self._config_text = text
+        self.config = read_config(parse(text, self.facts.id), self.facts.id)
+        self.ledger.retry = self.config.retry
+        self._search = search_of(self.config, self.facts)
+        self._rule = rule_of(self.config)
 
     def _has_run(self, run_id: str) -> bool:
         run = run_folder(self.ledger.folder.root, self.facts.project, run_id)

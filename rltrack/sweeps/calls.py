@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from contextlib import closing
 from os import PathLike
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from rltrack._names import checked_project, default_project
 from rltrack._terminal import say
@@ -27,6 +27,9 @@ from rltrack.sweeps.places import connection_of, find_place
 from rltrack.sweeps.schema import read_config
 from rltrack.sweeps.source import read_source
 from rltrack.sweeps.watch import Watch
+
+if TYPE_CHECKING:
+    from rltrack.sweeps.given import Prior
 
 #: How long an interrupt that was sent may take to arrive.
 _INTERRUPT_S: Final = 0.05
@@ -48,7 +51,8 @@ def sweep(
             keys are W&B's, among them ``method``, ``parameters`` and ``metric``.
         entity: accepted for W&B's scripts.
         project: that the runs belong to; by default the config's, or the git checkout's name.
-        prior_runs: accepted for W&B's scripts; nothing is taken over from them.
+        prior_runs: ids of runs of the project that count as trials: a grid leaves their points
+            out, and other methods learn from them.
         dir: the folder of all projects; by default that of the settings.
         sweep_id: names the sweep; by default eight random letters.
 
@@ -69,14 +73,21 @@ def sweep(
     if (told := connection_of(chosen)) is not None:
         from rltrack.sweeps.through import make_on_server
 
-        path = make_on_server(told, f"{entity}/{checked}" if entity else checked, text, sweep_id)
+        path = make_on_server(
+            told, f"{entity}/{checked}" if entity else checked, text, sweep_id, prior_runs or ()
+        )
         if loud:
             say(f"sweep {path} is on {told.server}; `rltrack agent {path}` runs its program")
         return path.rpartition("/")[2]
+    prior: list[Prior] = []
+    if prior_runs:
+        from rltrack.sweeps.given import add_prior, read_prior
+
+        prior = read_prior(root, checked, prior_runs, config)
     folder = make_folder(root, checked, text, sweep_id)
+    if prior:
+        add_prior(folder, prior)
     if loud:
-        if prior_runs:
-            say("prior_runs has no meaning here and is ignored")
         say(f"sweep {folder.id} is in {folder.path}; `rltrack agent {folder.id}` runs its program")
     return folder.id
 

@@ -74,6 +74,9 @@ class Place(Protocol):
     def board(self, now: Callable[[], float] = time.time) -> Board:
         """Where its agents tell each other what they do."""
 
+    def replace_text(self, text: str) -> None:
+        """Give it another config."""
+
     def close(self) -> None:
         """Let go of it."""
 
@@ -112,6 +115,19 @@ class SweepFolder:
     def board(self, now: Callable[[], float] = time.time) -> Board:
         """Where its agents tell each other what they do."""
         return FolderBoard(self.path, now)
+
+    def replace_text(self, text: str) -> None:
+        """Give it another config.
+
+        Raises:
+            StorageError: the folder cannot be written.
+        """
+        part = self.path / f".{_CONFIG}"
+        try:
+            part.write_text(text, encoding="utf-8")
+            os.replace(part, self.path / _CONFIG)
+        except OSError as refusal:
+            raise StorageError(f"{self.path} cannot be written: {refusal.strerror}") from refusal
 
     def close(self) -> None:
         """A folder is not held."""

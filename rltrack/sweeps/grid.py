@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import random
+from collections.abc import Mapping
 from typing import Any
 
 from rltrack.journal.records import Json
@@ -39,6 +40,20 @@ class Grid:
             values[name] = self._axes[name][at]
         return dict(reversed(values.items()))
 
+    def number(self, values: Mapping[str, Any]) -> int | None:
+        """The number of a point; None if there is none of these values."""
+        number = 0
+        for name, axis in self._axes.items():
+            if name not in values:
+                return None
+            keys = [_key(one) for one in axis]
+            if (key := _key(values[name])) not in keys:
+                return None
+            number = number * len(axis) + keys.index(key)
+        if self._shuffle is None:
+            return number
+        return next(n for n in range(self.size) if _shuffled(n, self.size, self._shuffle) == number)
+
 
 def check(space: Space, mistakes: Mistakes) -> None:
     """Note the parameters that cannot be in a grid."""
@@ -56,9 +71,13 @@ def _unique(values: tuple[Json, ...]) -> list[Json]:
     """Each value once; 1 and 1.0 are one, and True is another."""
     found: dict[str, Json] = {}
     for value in values:
-        same = int(value) if isinstance(value, float) and value.is_integer() else value
-        found.setdefault(json.dumps(same, sort_keys=True), value)
+        found.setdefault(_key(value), value)
     return list(found.values())
+
+
+def _key(value: Json) -> str:
+    same = int(value) if isinstance(value, float) and value.is_integer() else value
+    return json.dumps(same, sort_keys=True)
 
 
 def _shuffled(number: int, size: int, seed: int) -> int:

@@ -46,7 +46,8 @@ class Trial:
     """One point of a sweep, as far as it got.
 
     Attributes:
-        number: from 0.
+        number: from 0; below 0 it is one that the method did not choose: somebody gave its
+            parameters, or a run had them before there was the sweep.
         attempt: how often it was begun, from 1.
         parameters: nested, as its run's config has them.
         run_id: of the run that belongs to the attempt.
@@ -151,9 +152,13 @@ class Ledger:
         self.lock = threading.RLock()
         self._now = now
         self._state_stamp = (0, "")
+        self.new_config: str | None = None
+        """The text of the config, once somebody has changed it."""
+        self._config_stamp = (0, "")
         self._logs: dict[str, _Log] = {}
         self._again: dict[int, None] = {}  # ended, and to be begun again
         self._requests: dict[int, tuple[tuple[int, str], dict[str, Any]]] = {}
+        self._given: dict[int, dict[str, Any]] = {}  # parameters by hand, until somebody runs them
         self._held: dict[int, None] = {}  # paused, until somebody says otherwise
         self._unwritten: set[int] = set()  # claimed by somebody, and not yet in a log
         self._next = 0  # all numbers below are claimed
@@ -193,8 +198,7 @@ class Ledger:
         stamped = {**line, "at": time.time_ns()}
         text = json.dumps(stamped, separators=(",", ":"), ensure_ascii=False) + "\n"
         with self.lock:
-            if not self._joined:  # somebody who only controls a sweep has a log of one line
-                self.join()
+            self._begin_log()  # somebody who only controls a sweep has a log of one line
             log = self._logs.setdefault(self.name, _Log())
             self.board.append(self.name, log.offset, text.encode())
             # What is written counts as of now; the others' logs are read when that matters.
@@ -242,6 +246,44 @@ class Ledger:
             line["counts"] = False
         self._write(line)
 
+    def enqueue(self, parameters: Mapping[str, Any]) -> int:
+        """Let these parameters be run next; the number of their trial."""
+        with self.lock:
+            self.poll()
+            self._begin_log()
+            number = self._free_number()
+            self._write({"t": "given", "n": number, "parameters": dict(parameters)})
+            return number
+
+    def tell_config(self, text: str) -> None:
+        """Tell all agents that the sweep has another config."""
+        with self.lock:
+            self.poll()
+            self._write({"t": "config", "text": text, "count": self._config_stamp[0] + 1})
+
+    def add_prior(
+        self, run_id: str, parameters: Mapping[str, Any], values: list[float] | None
+    ) -> None:
+        """Let a run that is there already count as a trial."""
+        with self.lock:
+            self._begin_log()
+            number = self._free_number()
+            self.board.take(number, 1, self.name)
+            extra = {"prior": True}
+            trial = self._begin(number, 1, run_id, dict(parameters), extra)
+            self.end(trial, "finished", values, "it ran before the sweep")
+
+    def _begin_log(self) -> None:
+        if not self._joined:
+            self.join()
+
+    def _free_number(self) -> int:
+        """The next number below 0; attempt 0 is that of whoever gave the parameters."""
+        number = min([0, *self.trials, *self._given]) - 1
+        while not self.board.take(number, 0, self.name):
+            number -= 1
+        return number
+
     def note_curve(self, trial: Trial, points: Mapping[int, float]) -> None:
         """Tell the others what a trial was worth at some iterations."""
         if points:
@@ -272,7 +314,16 @@ class Ledger:
             self.poll()
             if self.state != "RUNNING":
                 return None
-            return self._claim_again(choose) or self._claim_new(choose, most)
+
+            def chosen(number: int) -> tuple[dict[str, Any], dict[str, Any]]:
+                given = self._given.get(number)
+                return choose(number) if given is None else (given, {"given": True})
+
+            return (
+                self._claim_again(chosen)
+                or self._claim_given(chosen)
+                or self._claim_new(chosen, most)
+            )
 
     def _claim_again(
         self, choose: Callable[[int], tuple[dict[str, Any], dict[str, Any]]]
@@ -305,6 +356,17 @@ class Ledger:
                 return self._begin(
                     number, attempt + 1, new_run_id(), *choose(number), losses=attempt
                 )
+        return None
+
+    def _claim_given(
+        self, choose: Callable[[int], tuple[dict[str, Any], dict[str, Any]]]
+    ) -> Trial | None:
+        for number in sorted(self._given, reverse=True):  # who came first is nearest to 0
+            if number in self.trials or number in self._unwritten:
+                continue
+            if self.board.take(number, 1, self.name):
+                return self._begin(number, 1, new_run_id(), *choose(number))
+            self._unwritten.add(number)  # by another, who will write so unless it dies
         return None
 
     def _claim_new(
@@ -345,7 +407,8 @@ class Ledger:
             if self.state != "RUNNING":
                 return False
             running = any(log.running for log in self._logs.values())
-            waiting = self._again or self._held or self._unwritten
+            given = any(number not in self.trials for number in self._given)
+            waiting = self._again or self._held or self._unwritten or given
             return bool(waiting or running) or self._next < (
                 most if most is not None else self._next + 1
             )
@@ -464,6 +527,12 @@ class Ledger:
             if trial is not None and trial.attempt == line["k"]:
                 trial.curve.update({int(at): value for at, value in line["points"]})
                 self.changed.append(trial.number)
+        elif kind == "config":
+            stamp = (int(line["count"]), f"{line['at']} {name}")
+            if stamp > self._config_stamp:
+                self._config_stamp, self.new_config = stamp, line["text"]
+        elif kind == "given":
+            self._given[line["n"]] = line["parameters"]
         elif kind == "ask":
             self._apply_request(name, line)
         elif kind == "sweep":

@@ -39,23 +39,39 @@ class Search(Protocol):
 
 
 class GridSearch:
-    """Every point once."""
+    """Every point once; those that runs had before the sweep are done."""
 
     def __init__(self, config: SweepConfig, facts: SweepFacts) -> None:
         seed = facts.seed if config.seed is None else config.seed
+        self._space = config.space
         self._grid = Grid(config.space, seed if config.shuffle else None)
+        self._before: list[int] | None = None
 
     def size(self, ledger: Ledger) -> int | None:
-        """As many as there are points."""
-        return self._grid.size
+        """As many as there are points to be run."""
+        return self._grid.size - len(self._done_before(ledger))
 
     def is_complete(self, ledger: Ledger) -> bool:
         """It has an end."""
         return True
 
     def choose(self, number: int, ledger: Ledger) -> Choice:
-        """The point of that number."""
+        """The point of that number, those left out that are done."""
+        for done in self._done_before(ledger):
+            number += done <= number
         return self._grid.point(number), {}
+
+    def _done_before(self, ledger: Ledger) -> list[int]:
+        """Numbers of points that prior runs had, ascending; all are known before any trial is."""
+        if self._before is None:
+            ledger.poll()
+            points = [
+                self._grid.number(self._space.flat(trial.parameters))
+                for trial in ledger.ordered()
+                if trial.extra.get("prior")
+            ]
+            self._before = sorted({point for point in points if point is not None})
+        return self._before
 
     def ended(self, trial: Trial, ledger: Ledger) -> None:
         """Means nothing."""

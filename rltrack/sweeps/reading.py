@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from rltrack.errors import NotFoundError
 from rltrack.extras import require
 from rltrack.sweeps.folder import SweepFolder, find_folder, folders
+from rltrack.sweeps.given import enqueue
 from rltrack.sweeps.importance import Importances, Method, importances
-from rltrack.sweeps.ledger import Ledger, SweepState, Trial
+from rltrack.sweeps.ledger import AgentFacts, Ledger, SweepState, Trial
 from rltrack.sweeps.methods import search_of
 from rltrack.sweeps.schema import SweepConfig
 from rltrack.sweeps.source import parse
@@ -105,6 +106,23 @@ class Sweep:
             size = None
         known = [count for count in (size, config.run_cap) if count is not None]
         return min(known) if known else None
+
+    def enqueue_run(self, config: Mapping[str, Any]) -> int:
+        """Let these parameters be run next, whatever the method would choose; the trial's number.
+
+        Args:
+            config: of all parameters but constants.
+
+        Raises:
+            UsageError: one is missing or unknown, or the sweep takes no more trials.
+        """
+        return enqueue(self._folder, config)
+
+    @property
+    def agents(self) -> list[AgentFacts]:
+        """Who runs its trials, or did."""
+        self._ledger.poll()
+        return self._ledger.agents()
 
     def best_trial(self) -> Trial | None:
         """The trial with the best value of the first metric; None if none has one."""

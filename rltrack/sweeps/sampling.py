@@ -155,7 +155,7 @@ class OptunaSearch:
 
     def _tell(self, trial: Trial, ledger: Ledger) -> None:
         storage = self._study._storage
-        point = trial.extra.get(_POINT)
+        point = trial.extra.get(_POINT) or self._point_of(trial)
         if point is None:
             return
         stamp = (trial.attempt, trial.state)
@@ -173,6 +173,18 @@ class OptunaSearch:
         state = TrialState.FAIL if values is None else TrialState.COMPLETE
         storage.set_trial_state_values(known[0], state, values)
         self._told[trial.number] = (known[0], stamp)
+
+    def _point_of(self, trial: Trial) -> dict[str, Any] | None:
+        """The point of a trial that somebody else chose; None if it is outside of the space."""
+        values, point = self._space.flat(trial.parameters), {}
+        for name in self._distributions:
+            if name not in values:
+                return None
+            found = _inverse(self._space.parameters[name], values[name])
+            if found is None:
+                return None
+            point[name] = found
+        return point
 
     def _template(self, trial: Trial, point: dict[str, Any]) -> FrozenTrial:
         from optuna.trial import FrozenTrial, TrialState
@@ -241,6 +253,26 @@ def _for_optuna(distribution: Distribution) -> BaseDistribution:
     if isinstance(distribution, LogUniform):
         return FloatDistribution(distribution.min, distribution.max, log=True)
     return FloatDistribution(0.0, 1.0)
+
+
+def _inverse(distribution: Distribution, value: Any) -> Any:
+    """What Optuna would have chosen for a value; None if it could not."""
+    if isinstance(distribution, Categorical):
+        return distribution.values.index(value) if value in distribution.values else None
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    if isinstance(distribution, (IntUniform, Uniform, LogUniform)):
+        return value if distribution.min <= value <= distribution.max else None
+    # The others are made of a uniform number, and grow with it or fall.
+    low, high = 1e-9, 1 - 1e-9
+    rises = distribution.draw(high) >= distribution.draw(low)
+    for _ in range(60):
+        middle = (low + high) / 2
+        if (distribution.draw(middle) < value) == rises:
+            low = middle
+        else:
+            high = middle
+    return (low + high) / 2
 
 
 def make_sampler(config: SweepConfig, seed: int) -> BaseSampler:

@@ -6,7 +6,7 @@ Runs are recorded in a folder here, and sent to the server as any run is.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -74,6 +74,11 @@ class ServerSweep:
     def board(self, now: Callable[[], float] = time.time) -> ServerBoard:
         """Where its agents tell each other what they do; ages are by the server's clock."""
         return ServerBoard(self)
+
+    def replace_text(self, text: str) -> None:
+        """Give it another config."""
+        self.do("update", text=text)
+        self._text = text
 
     def close(self) -> None:
         """Close the connections to the server."""
@@ -148,7 +153,13 @@ class ServerBoard:
             return {}
 
 
-def make_on_server(told: Connection, project: str, text: str, sweep_id: str | None) -> str:
+def make_on_server(
+    told: Connection,
+    project: str,
+    text: str,
+    sweep_id: str | None,
+    prior_runs: Sequence[str] = (),
+) -> str:
     """Make a sweep on a server; its path, as `agent` takes it: ``entity/project/id``.
 
     Args:
@@ -156,6 +167,7 @@ def make_on_server(told: Connection, project: str, text: str, sweep_id: str | No
         project: that its runs belong to; without an entity it is the user's own.
         text: the config.
         sweep_id: names it; by default eight random letters.
+        prior_runs: of the server, that count as trials.
 
     Raises:
         UsageError: the server is not there, or refuses.
@@ -166,7 +178,7 @@ def make_on_server(told: Connection, project: str, text: str, sweep_id: str | No
             made = client.ask(
                 "POST",
                 joined("api", "projects", whole, "sweeps"),
-                json={"text": text, "id": sweep_id},
+                json={"text": text, "id": sweep_id, "prior_runs": list(prior_runs)},
             )
         except (LaterError, RefusedError) as refusal:
             raise UsageError(

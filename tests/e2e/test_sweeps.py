@@ -82,7 +82,7 @@ def test_brushes_narrow_the_table_while_agents_run(
     start(0.4)
     start(0.4)
     expect(page.get_by_test_id("trial-row").nth(2)).to_be_visible(timeout=30_000)
-    expect(axis(page, "kind")).to_be_visible()
+    expect(axis(page, "kind").get_by_test_id("axis-name")).to_be_visible()
     expect(page.get_by_test_id("sweep-state")).to_have_text("running")
 
     # A click on a name chooses it; a drag on numbers chooses a range.
