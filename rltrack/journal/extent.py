@@ -42,14 +42,15 @@ def written(fd: int, known: int = 0) -> int:
             return 0
         begins_at = HEADER_SIZE if _has_header(fd) else 0
         known = HEADER_SIZE
-    while (data := os.pread(fd, _CHUNK_BYTES, known)) and (end := _whole(data)):
-        known += end
-    if len(data) >= FRAME_HEAD_SIZE:
-        length = FRAME_HEAD_SIZE + unpack_frame_head(data)[0]
-        if _CHUNK_BYTES < length <= size - known:  # a frame of its own size: a large table
-            frame = os.pread(fd, length, known)
-            if whole_frame(frame, 0) is not None:
-                return written(fd, known + length)
+    while len(head := os.pread(fd, FRAME_HEAD_SIZE, known)) == FRAME_HEAD_SIZE:
+        length = unpack_frame_head(head)[0]
+        # The common end: so a window of zeros is not read for it.
+        if length == 0 or length > size - known - FRAME_HEAD_SIZE:
+            break
+        whole = _whole(os.pread(fd, max(_CHUNK_BYTES, FRAME_HEAD_SIZE + length), known))
+        if not whole:
+            break
+        known += whole
     return known if known > HEADER_SIZE else begins_at
 
 
