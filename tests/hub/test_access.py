@@ -150,6 +150,29 @@ def test_lists_show_what_one_may_see(clients: dict[str, httpx.Client]) -> None:
     }
 
 
+def test_the_stream_of_all_projects_tells_of_those_that_one_sees(
+    team: Team, clients: dict[str, httpx.Client]
+) -> None:
+    """Even when others train is nobody else's business."""
+
+    def version(lines: Iterator[str]) -> int:
+        told = next(line for line in lines if line.startswith("data: "))
+        found: int = json.loads(told.removeprefix("data: "))["version"]
+        return found
+
+    with (
+        clients["outsider"].stream("GET", "/api/changes") as outside,
+        clients["owner"].stream("GET", "/api/changes") as inside,
+    ):
+        outsider, owner = outside.iter_lines(), inside.iter_lines()
+        assert version(outsider) == version(owner)
+        record(team.root, "lab/walk", "hidden")
+        private = version(owner)
+        record(team.root, "lab/open", "seen")
+
+        assert version(outsider) > private
+
+
 def test_a_public_project_is_read_by_all_and_written_by_its_team(
     clients: dict[str, httpx.Client],
 ) -> None:
