@@ -21,6 +21,12 @@ test("groups are asked for in one, with their runs", () => {
   expect(asked).toMatchObject({ runs: ["1", "2"], groups: { g: ["1", "2"] }, centre: "mean" });
 });
 
+test("a bootstrap is asked for in fewer buckets", () => {
+  const band = { ...wanted.band, spread: "bootstrap" as const };
+  const [asked] = requestsOf([traceOfGroup("g", "g", 0, [run("1")])], { ...wanted, band }).values();
+  expect(asked!.buckets).toBe(200);
+});
+
 test("only runs that have the metric are asked; of an expression, the server knows", () => {
   const traces = [traceOfRun(run("1")), traceOfRun(run("2", ["b"]))];
   expect(withMetric(traces, "a").map(({ id }) => id)).toEqual(["1"]);

@@ -9,6 +9,8 @@ import type { Trace } from "./traces";
 /** So the first hundred lines are there while the next are on their way. */
 export const RUNS_AT_ONCE = 100;
 
+const BOOTSTRAP_BUCKETS = 200;
+
 export interface Wanted {
   keys: string[];
   x: string;
@@ -31,7 +33,9 @@ export function requestsOf(traces: Trace[], wanted: Wanted): Map<string, PanelRe
     const what = { key, stream, ...rest, ...(logX && { log_x: true }) };
     if (groups.length) {
       const named = Object.fromEntries(groups.map(({ id, runs }) => [id, runs.map((run) => run.id)]));
-      asked.set(`${key}\n`, { ...what, runs, groups: named, ...band });
+      // Two thousand draws for every bucket: an interval of two hundred is as smooth, and there at once.
+      const buckets = band.spread === "bootstrap" ? Math.min(what.buckets, BOOTSTRAP_BUCKETS) : what.buckets;
+      asked.set(`${key}\n`, { ...what, buckets, runs, groups: named, ...band });
       continue;
     }
     for (let i = 0; i < runs.length; i += RUNS_AT_ONCE) {
