@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Line } from "./painter";
-import { readingsAt, shortened } from "./reading";
+import { ordered, readingsAt, shortened } from "./reading";
 
 function line(run: string, x: number[], y: number[]): Line {
   const [xs, ys] = [Float64Array.from(x), Float64Array.from(y)];
@@ -24,4 +24,15 @@ test("a long list is cut around the run that is pointed at", () => {
   const cut = shortened(readings, "r20", 5).map(({ run }) => run);
   expect(cut).toEqual(["r18", "r19", "r20", "r21", "r22"]);
   expect(shortened(readings, null, 5)).toHaveLength(5);
+});
+
+test("rows stand in the order that the reader chose; what is no number is last by value", () => {
+  const row = (name: string, value: number) => ({ name, value, smoothed: null }) as unknown as Parameters<typeof ordered>[0][number];
+  const rows = [row("b10", 3), row("b9", NaN), row("a", 1)];
+  const names = (order: Parameters<typeof ordered>[1]) =>
+    ordered(rows, order, ({ value }) => Math.abs(value - 1)).map(({ name }) => name).join(" ");
+  expect(names("near")).toBe("a b10 b9");
+  expect(names("down")).toBe("b10 a b9");
+  expect(names("up")).toBe("a b10 b9");
+  expect(names("name")).toBe("a b9 b10");
 });

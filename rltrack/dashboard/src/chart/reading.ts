@@ -68,7 +68,10 @@ const names = new Intl.Collator("en", { numeric: true });
 /** Rows in the order that the reader chose; `away` is how far a line is from the pointer. */
 export function ordered(readings: Reading[], order: TipOrder, away: (reading: Reading) => number): Reading[] {
   if (order === "name") return readings.toSorted((a, b) => names.compare(a.name, b.name));
-  if (order === "near") return readings.toSorted((a, b) => far(away(a)) - far(away(b)));
+  if (order === "near") {
+    const placed = readings.map((reading) => ({ reading, distance: far(away(reading)) }));
+    return placed.sort((a, b) => (a.distance < b.distance ? -1 : Number(a.distance > b.distance))).map(({ reading }) => reading);
+  }
   const numbers = readings.filter((reading) => !Number.isNaN(shown(reading)));
   const others = readings.filter((reading) => Number.isNaN(shown(reading)));
   numbers.sort(byValue);
