@@ -30,7 +30,8 @@ export function rowsOfTrials(trials: SweepTrial[], runs: Run[], metrics: string[
     const seen = trial.state === "failed" || !run ? null : summaryNumber(run, metric);
     return {
       id: String(trial.number),
-      name: `trial ${trial.number}`,
+      // Below 0 are those that the method did not choose.
+      name: trial.number < 0 ? `trial ${trial.number}, by hand` : `trial ${trial.number}`,
       run: run ? run.id : null,
       trial,
       state: trial.state,
