@@ -111,6 +111,7 @@ RULES: Final[Mapping[tuple[str, str], Right]] = {
     ("POST", f"{_ONE}/sweeps/{{sweep}}/board"): "write",
     ("GET", "/api/sweeps/{sweep}"): "listing",
     ("POST", f"{_ONE}/importances"): "read",
+    ("GET", f"{_ONE}/spark"): "read",
     ("POST", f"{_ONE}/statistics"): "read",
     ("POST", f"{_ONE}/edit"): "write",
     ("POST", f"{_ONE}/delete"): "write",

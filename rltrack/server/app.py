@@ -59,6 +59,7 @@ from rltrack.server.names import SlashedNames
 from rltrack.server.page import STATIC, page_answer
 from rltrack.server.query import answer_query
 from rltrack.server.sight import Sight, lists, sight_of
+from rltrack.server.spark import spark_of
 from rltrack.server.sweeps import routes as sweep_routes
 from rltrack.server.tables import Tables
 from rltrack.stats.curves import Band
@@ -136,6 +137,7 @@ def create_app(
             Route(f"{one}/restore", site.restore, methods=["POST"]),
             Route(f"{one}/move", site.move, methods=["POST"]),
             Route(f"{one}/stop", site.stop, methods=["POST"]),
+            Route(f"{one}/spark", site.spark),
             Route(f"{one}/statistics", site.statistics, methods=["POST"]),
             Route(f"{one}/series", site.series, methods=["POST"]),
             Route(f"{one}/tables/query", site.tables, methods=["POST"]),
@@ -260,6 +262,11 @@ class _Site:
     def console(self, request: Request) -> Response:
         _, run = self._run(request)
         return json_answer(request, console_answer(run, request.query_params.get("after")))
+
+    def spark(self, request: Request) -> Response:
+        project = self._project(request)
+        project.refresh()
+        return json_answer(request, spark_of(project, request.query_params.get("metric")))
 
     def episodes(self, request: Request) -> Response:
         project, run = self._run(request)

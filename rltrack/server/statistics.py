@@ -124,7 +124,7 @@ def statistics(project: Project, asked: dict[str, Any]) -> dict[str, Any]:
         intervals and curves; ``thresholds`` and ``x``: of profiles and curves; ``python``.
     """
     found = project.metrics()
-    metric = asked["metric"] or _likely([one.key for one in found])
+    metric = asked["metric"] or likely([one.key for one in found])
     listed = sorted(project.runs(), key=lambda run: run.digest().created_at)
     with_metric = [run for run in listed if metric in run.digest().aggregates]
     # A run that never logged it is one of its experiment all the same: it may have crashed.
@@ -167,7 +167,7 @@ def statistics(project: Project, asked: dict[str, Any]) -> dict[str, Any]:
     return answer | {"x": x} | _numbers(project, groups, metric, x, asked)
 
 
-def _likely(keys: Sequence[str]) -> str | None:
+def likely(keys: Sequence[str]) -> str | None:
     """The metric that most likely says how good a run is."""
     for ending in ("episode/return", "ep_rew_mean", "return", "reward", "score"):
         for key in keys:

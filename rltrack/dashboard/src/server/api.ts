@@ -3,7 +3,7 @@
 import { decodeFrame, type PanelFrame } from "./frame";
 import type {
   ArtifactCollection, ArtifactDetail, ArtifactFile, Lineage, NamedVersion, StatisticsAnswer, StatisticsRequest,
-  EpisodesAnswer, TraceFile,
+  EpisodesAnswer, Spark, TraceFile,
   Change, ConsoleAnswer, Edit, Failed, HistogramAnswer, HistogramRequest, ImportanceAnswer, ImportanceRequest, Json, PanelRequest, Project, RunDetail,
   RunMedia, RunsAnswer, SweepAnswer, SweepRequest, SweepSummary, TableAnswer, TableRequest,
 } from "./types";
@@ -258,6 +258,11 @@ function artifactPath(project: string, name: string): string {
 
 export function fetchStatistics(project: string, asked: StatisticsRequest): Promise<StatisticsAnswer> {
   return post(`${projectPath(project)}/statistics`, asked);
+}
+
+/** A metric of a project's newest runs in few points; by default the one that says most. */
+export function fetchSpark(project: string, metric: string | null): Promise<Spark> {
+  return askJson(`${projectPath(project)}/spark${metric === null ? "" : `?metric=${encodeURIComponent(metric)}`}`);
 }
 
 export function fetchEpisodes(project: string, run: string, name: string | null): Promise<EpisodesAnswer> {

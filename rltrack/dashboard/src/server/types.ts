@@ -528,3 +528,9 @@ export interface TraceFile {
   frames: number[];
   columns: { [name: string]: Json[] };
 }
+
+export interface Spark {
+  metric: string | null;
+  metrics: string[];
+  lines: { slot: number; points: [number, number][] }[];
+}
