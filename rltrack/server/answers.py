@@ -6,7 +6,7 @@ import contextlib
 import gzip
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
@@ -114,9 +114,19 @@ def describe_whole_run(project: Project, run: RunReader) -> dict[str, Any]:
     }
 
 
-def describe_media(project: Project, run: RunReader) -> list[dict[str, Any]]:
-    """The files that a run has logged, each with its address, in the order of its rows."""
-    return [_describe_media(project.root, project.name, run.id, item) for item in media_of(run)]
+def describe_media(
+    project: Project, run: RunReader, keys: Sequence[str] | None = None
+) -> list[dict[str, Any]]:
+    """The files that a run has logged, each with its address, in the order of its rows.
+
+    Args:
+        project: of the run.
+        run: whose.
+        keys: under these alone; by default under any.
+    """
+    return [
+        _describe_media(project.root, project.name, run.id, item) for item in media_of(run, keys)
+    ]
 
 
 def files_of(folder: Path) -> list[dict[str, Any]]:

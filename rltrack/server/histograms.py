@@ -19,6 +19,7 @@ of the steps that share a column are added up.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -91,12 +92,12 @@ def histogram_answer(project: Project, body: Any) -> dict[str, Any]:
     }
 
 
-def histogram_keys(run: RunReader) -> list[str]:
-    """The names under which a run has logged histograms."""
+def histogram_keys(run: RunReader, keys: Sequence[str]) -> list[str]:
+    """Those of the names under which a run has logged histograms."""
     with run.lock:
         return [
             key
-            for key in run.logged_keys()
+            for key in keys
             if (points := run.points(key)) is not None
             and OBJECT in points.column.seen
             and any(map(_is_histogram, points.column.objects[:8]))
