@@ -202,8 +202,8 @@ def test_scenes_molecules_and_figures_are_drawn_by_what_is_here(page: Page, addr
     for told in ("WebGL", "GPU stall"):  # which Chromium says of drawing without a GPU
         expect_fault(page, told)
     page.goto(f"{address}/p/space/r/r?tab=media")
-    told = {"cloud": "500 points", "solid": "2 triangles", "water": "3 atoms"}
-    for key, what in told.items():
+    scenes = {"cloud": "500 points", "solid": "2 triangles", "water": "3 atoms"}
+    for key, what in scenes.items():
         scene = panel(page, key)
         expect(scene.locator('[data-shown="true"]')).to_have_count(1, timeout=WAIT_MS)
         expect(scene).to_contain_text(what)

@@ -18,6 +18,7 @@ import pytest
 import rltrack
 from rltrack.cli import main
 from rltrack.errors import UsageError
+from rltrack.sweeps.folder import SweepFolder
 from rltrack.sweeps.jobs import gpu_shares
 from rltrack.sweeps.ledger import Ledger
 
@@ -123,7 +124,9 @@ def test_a_sweep_is_paused_resumed_and_cancelled_while_agents_run(
     command("sweep", sweep_id, "--pause")
     ledger = ledger_of(sweep_id)
     running = agent(sweep_id)
-    wait_until(ledger, lambda: list((ledger.folder.logs).iterdir())[1:] != [])
+    folder = ledger.folder
+    assert isinstance(folder, SweepFolder)
+    wait_until(ledger, lambda: list(folder.logs.iterdir())[1:] != [])
     time.sleep(0.3)
     ledger.poll()
     assert ledger.trials == {}
