@@ -173,8 +173,8 @@ def test_the_process_and_the_reader_agree(
     step, was_alone = 0, False
     for advance, values, alone in rows:
         step += advance or 0
-        if was_alone and not alone and advance == 0:
-            step += 1  # or it would be added to the row before that one
+        if was_alone and not alone and not advance:
+            advance, step = 1, step + 1  # or it would be added to the row before that one
         was_alone = alone
         if alone:
             run.log_point(values, step=step)

@@ -126,7 +126,8 @@ def test_trackios_runs(tmp_path: Path) -> None:
     with sqlite3.connect(file) as store:
         store.execute(
             "INSERT INTO metrics (run_id, timestamp, run_name, step, metrics) "
-            'SELECT run_id, timestamp, run_name, 10, \'{"loss": "-Infinity"}\' FROM metrics LIMIT 1'
+            'SELECT run_id, "2099-01-01T00:00:00+00:00", run_name, 10, \'{"loss": "-Infinity"}\' '
+            "FROM metrics LIMIT 1"
         )
     store.close()
     (grown,) = import_trackio(file, tmp_path / "runs")

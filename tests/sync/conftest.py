@@ -80,6 +80,8 @@ class Network:
         """Bytes towards the server."""
         self.delay_s = 0.0
         """Of each piece."""
+        self.cut_at: int | None = None
+        """Cuts itself once so many bytes have passed."""
         self._listening: socket.socket | None = None
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
@@ -122,6 +124,9 @@ class Network:
                 if counted:
                     self.passed += len(data)
                     time.sleep(self.delay_s)
+                    if self.cut_at is not None and self.passed >= self.cut_at:
+                        self.cut_at = None
+                        self.cut()
         for one in (source, target):
             with contextlib.suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
