@@ -16,10 +16,16 @@ export const KEY_LIST: [string, string][] = [
   ["Enter", "open the run, or unfold the group"],
   ["g", "group by everything but the seed, or not"],
   ["d", "compare the chosen runs, or those that are drawn"],
+  ["Ctrl Z", "take back what was changed last"],
+  ["Ctrl Shift Z", "do it again (as Ctrl Y)"],
   ["t", "light or dark"],
   ["?", "this list"],
   ["Esc", "close, or leave a box"],
 ];
+
+/** What a box of text does by itself. */
+const OF_BOXES = new Set(["Ctrl+z", "Ctrl+Shift+z", "Ctrl+y"]);
+const BOX = "input:not([type=checkbox], [type=radio], [type=range]), textarea, [contenteditable]";
 
 /** Act on keys until the function that comes back is called. Typing in a box is left alone. */
 export function onKeys(actions: Record<string, () => void>): () => void {
@@ -32,8 +38,9 @@ export function onKeys(actions: Record<string, () => void>): () => void {
     // Space and Enter press the button that they are on.
     if ((event.key === " " || event.key === "Enter") && target.closest("button, a, input, summary")) return;
     const shift = held && event.shiftKey ? "Shift+" : "";
-    const action = actions[held ? `Ctrl+${shift}${event.key.toLowerCase()}` : event.key];
-    if (!action) return;
+    const key = held ? `Ctrl+${shift}${event.key.toLowerCase()}` : event.key;
+    const action = actions[key];
+    if (!action || (OF_BOXES.has(key) && target.closest(BOX))) return;
     event.preventDefault();
     action();
   };

@@ -1,54 +1,94 @@
-/** Where we are: the browser's address bar and history, as state. */
+/** Where we are: the browser's address bar and history, as state; and what was changed here, to take it back. */
 
+import { writeDrafts } from "./draft.svelte";
+import { doneAgain, noted, NO_STEPS, takenBack, walked, type Part, type Step, type Steps } from "./steps";
 import { formatView, parseRoute, parseView, type Route, type View } from "./url";
+
+type How = "pushState" | "replaceState";
 
 class Navigation {
   #path = $state(location.pathname);
   #query = $state(location.search);
+  /** What was changed about each page that was visited. */
+  #steps = $state.raw<Record<string, Steps>>({});
 
   readonly route: Route = $derived(parseRoute(this.#path));
   readonly view: View = $derived(parseView(this.#query));
   /** What pages with a view of their own keep in the query; see `put`. */
   readonly params: URLSearchParams = $derived(new URLSearchParams(this.#query));
+  /** What `undo` would take back, and `redo` do again. */
+  readonly last: Step | null = $derived(this.#steps[this.#path]?.past.at(-1) ?? null);
+  readonly next: Step | null = $derived(this.#steps[this.#path]?.future.at(-1) ?? null);
 
   constructor() {
-    addEventListener("popstate", () => this.#look());
+    addEventListener("popstate", () => {
+      if (location.pathname === this.#path) this.#keep(walked(this.#here, this.#query, location.search, Date.now()));
+      this.#look();
+    });
+  }
+
+  get query(): string {
+    return this.#query;
   }
 
   /** Go to another page. */
   go(href: string): void {
-    history.pushState(null, "", href);
-    this.#look();
+    this.#move(href, "pushState");
     scrollTo(0, 0);
   }
 
   /** Change the view: a step that "back" undoes. */
   set(change: Partial<View>): void {
-    this.#write(change, "pushState");
+    this.#move(this.#path + formatView({ ...this.view, ...change }), "pushState");
   }
 
-  /** Change the view while a box is typed in or a slider dragged: no step of its own. */
+  /** Change the view while a box is typed in or a slider dragged: no step of its own for "back". */
   adjust(change: Partial<View>): void {
-    this.#write(change, "replaceState");
+    this.#move(this.#path + formatView({ ...this.view, ...change }), "replaceState");
   }
 
   /** Change some parameters of the query; null takes one away. A step that "back" undoes, or none. */
-  put(change: Record<string, string | null>, how: "pushState" | "replaceState" = "pushState"): void {
-    const params = new URLSearchParams(location.search);
-    for (const [name, value] of Object.entries(change)) {
-      if (value === null || value === "") params.delete(name);
-      else params.set(name, value);
-    }
-    const query = params.toString().replaceAll("%2F", "/").replaceAll("%2C", ",");
-    if (`?${query}` === (location.search || "?")) return;
-    history[how](null, "", location.pathname + (query && `?${query}`));
-    this.#look();
+  put(change: Part, how: How = "pushState"): void {
+    this.#move(this.#path + changed(change), how);
   }
 
-  #write(change: Partial<View>, how: "pushState" | "replaceState"): void {
-    const query = formatView({ ...this.view, ...change });
-    if (query === location.search) return;
-    history[how](null, "", location.pathname + query);
+  /** Take back what was changed last about this page, wherever one looks at it by now. */
+  undo(): Step | null {
+    writeDrafts();
+    const step = this.last;
+    if (!step) return null;
+    const steps = takenBack(this.#here);
+    this.#move(this.#path + changed(step.before), "pushState");
+    this.#keep(steps);
+    return step;
+  }
+
+  redo(): Step | null {
+    writeDrafts();
+    const step = this.next;
+    if (!step) return null;
+    const steps = doneAgain(this.#here);
+    this.#move(this.#path + changed(step.after), "pushState");
+    this.#keep(steps);
+    return step;
+  }
+
+  get #here(): Steps {
+    return this.#steps[this.#path] ?? NO_STEPS;
+  }
+
+  #keep(steps: Steps): void {
+    this.#steps = { ...this.#steps, [this.#path]: steps };
+  }
+
+  /** What the query was and will be is compared after the browser has written it: it escapes as it likes. */
+  #move(href: string, how: How): void {
+    const [path, query] = [this.#path, this.#query];
+    if (href === path + query) return;
+    history[how](null, "", href);
+    if (location.pathname === path) {
+      this.#keep(noted(this.#here, query, location.search, Date.now(), how === "replaceState"));
+    }
     this.#look();
   }
 
@@ -56,6 +96,17 @@ class Navigation {
     this.#path = location.pathname;
     this.#query = location.search;
   }
+}
+
+/** The query with some of its parameters changed. */
+function changed(change: Part): string {
+  const params = new URLSearchParams(location.search);
+  for (const [name, value] of Object.entries(change)) {
+    if (value === null || value === "") params.delete(name);
+    else params.set(name, value);
+  }
+  const query = params.toString().replaceAll("%2F", "/").replaceAll("%2C", ",");
+  return query && `?${query}`;
 }
 
 export const navigation = new Navigation();

@@ -6,14 +6,18 @@ export interface Told {
   text: string;
   undo: (() => Promise<void>) | null;
   bad: boolean;
+  /** What the button says that calls `undo`. */
+  button: "Undo" | "Redo";
+  /** When it was done, in epoch milliseconds. */
+  at: number;
 }
 
 class Toast {
   told = $state.raw<Told | null>(null);
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  tell(text: string, undo: Told["undo"] = null, bad = false): void {
-    this.told = { text, undo, bad };
+  tell(text: string, undo: Told["undo"] = null, bad = false, button: Told["button"] = "Undo"): void {
+    this.told = { text, undo, bad, button, at: Date.now() };
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.clear(), SHOWN_MS);
   }
