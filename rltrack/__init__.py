@@ -164,8 +164,11 @@ def __getattr__(name: str) -> Any:
     if name in _LATER:
         import importlib
 
-        module = importlib.import_module(_LATER[name])
-        return module if _LATER[name] == f"rltrack.{name}" else getattr(module, name)
+        found: Any = importlib.import_module(_LATER[name])
+        if _LATER[name] != f"rltrack.{name}":
+            found = getattr(found, name)
+        globals()[name] = found  # so that Python finds it by itself the next time
+        return found
     if not name.startswith("__"):  # which `inspect` and the like ask for
         import importlib
 

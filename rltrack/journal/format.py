@@ -79,6 +79,8 @@ _TYPES: Final[dict[int, type[Any]]] = {
     20: ArtifactLinked,
 }
 _KNOWN: Final = frozenset({ROW, SCHEMA, VALUES, *_TYPES})
+#: Made once: `json.dumps` makes one for each call.
+_to_json: Final = json.JSONEncoder(separators=(",", ":")).encode
 _CODES: Final = {kind: code for code, kind in _TYPES.items()}
 _FIELDS: Final = {
     kind: tuple(field.name for field in dataclasses.fields(kind) if field.name != "time_ns")
@@ -292,7 +294,7 @@ def may_be_frame(data: bytes, offset: int) -> bool:
 
 
 def _dump(payload: object) -> bytes:
-    return json.dumps(payload, separators=(",", ":")).encode("ascii")
+    return _to_json(payload).encode("ascii")
 
 
 def _load(body: bytes) -> Any:

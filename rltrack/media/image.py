@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -281,5 +282,6 @@ def drawn(figure: Any) -> bytes:
     return file.getvalue()
 
 
+@functools.cache
 def _pillow() -> Any:
     return require("PIL.Image", extra="media")

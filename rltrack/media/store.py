@@ -22,6 +22,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
+import itertools
 import os
 import re
 import secrets
@@ -47,6 +48,8 @@ PATIENCE_S: Final = 1.0
 #: How long a worker stays without work: to start a thread costs more than to queue a picture.
 LINGER_S: Final = 10.0
 
+#: Numbers in the names of files have 64 bits.
+_NUMBERS: Final = (1 << 64) - 1
 _UNSAFE: Final = re.compile(r"[^0-9A-Za-z._+=-]")
 #: A folder or file name may have 255 bytes; the leaf also carries step, random part and ending.
 _MAX_PART: Final = 100
@@ -98,6 +101,9 @@ class MediaStore:
 
     def _begin(self) -> None:
         self._pid = os.getpid()
+        # Many values may be logged under one key and step, by many processes: each of these
+        # counts from a number of its own.
+        self._numbers = itertools.count(secrets.randbits(64))
         lock = threading.RLock()  # a signal's handler may log in the middle of a `put`
         self._changed = threading.Condition(lock)
         self._work_came = threading.Condition(lock)
@@ -131,7 +137,7 @@ class MediaStore:
         if media.immutable and (placed := self._placed.get(media)) is not None:
             return dict(placed)
         media.place(lambda part: self.put(key, step, part))
-        path = f"{media.kind}/{_file_name(key, step, media.extension)}"
+        path = f"{media.kind}/{self._file_name(key, step, media.extension)}"
         reference = {"_type": media.type_name, "path": path, **media.facts()}
         with self._changed:
             if self._wait_for_room(media.size_bytes):
@@ -144,6 +150,11 @@ class MediaStore:
                 return dict(reference)
         self._drop(path)
         return reference
+
+    def _file_name(self, key: str, step: int, extension: str) -> str:
+        """``eval/video`` as ``eval/video_20480_<number>.mp4``, which stays inside its folder."""
+        number = next(self._numbers) & _NUMBERS
+        return f"{_safe(key)}_{step}_{number:016x}.{_UNSAFE.sub('_', extension)}"
 
     def _wait_for_room(self, size_bytes: int) -> bool:
         """Whether there is room for so much more, now or after a while."""
@@ -314,12 +325,6 @@ def _count(jobs: list[_Job]) -> str:
     kinds = {job.media.kind for job in jobs}
     what = kinds.pop() if len(kinds) == 1 else "media files"
     return f"{len(jobs)} {what.removesuffix('s') if len(jobs) == 1 else what}"
-
-
-def _file_name(key: str, step: int, extension: str) -> str:
-    """``eval/video`` as ``eval/video_20480_<random>.mp4``, which stays inside its folder."""
-    # 64 random bits: many values may be logged under one key and step, by many processes.
-    return f"{_safe(key)}_{step}_{secrets.token_hex(8)}.{_UNSAFE.sub('_', extension)}"
 
 
 @functools.lru_cache(256)
