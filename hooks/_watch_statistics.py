@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from rltrack._values import Prepared
 from rltrack.hooks._watch_histogram import Counted, count_by_exponent, histogram, not_finite
+from rltrack.journal.records import Prepared
 
 Named = tuple[str, torch.Tensor]
 
@@ -236,7 +236,7 @@ def _count_evenly(tensor: torch.Tensor, bins: int) -> torch.Tensor:
     return torch.cat([counts.double(), low.double()[None], high.double()[None], left_out.double()])
 
 
-def _linear(found: np.ndarray[Any, Any]) -> dict[str, Any]:
+def _linear(found: np.ndarray[Any, Any]) -> Prepared:
     counts, (low, high, left_out) = found[:-3], found[-3:]
     if low == high:  # as `histc` has it
         low, high = low - 1, high + 1
@@ -277,9 +277,10 @@ def _to_cpu(tensor: torch.Tensor) -> torch.Tensor:
     return tensor.to("cpu", non_blocking=True)
 
 
-def _add_zeros(found: dict[str, Any], zeros: int) -> None:
+def _add_zeros(found: Prepared, zeros: int) -> None:
     """Count the zeros that a sparse gradient does not hold in the bin that has 0 in it."""
     if zeros:
+        found.text = None
         bins: list[float] = found["bins"]
         at = next(place for place, edge in enumerate(bins) if edge > 0) - 1
         if bins[at] < 0:

@@ -13,7 +13,7 @@ from rltrack._logged import STEP_KEY, TIME_KEY, flat_values, nanoseconds
 from rltrack._values import Unstorable, is_on_device, plain
 from rltrack.folder import RunFolder
 from rltrack.journal.null import Journal
-from rltrack.journal.records import Json, MediaStored, Row, RowFlag
+from rltrack.journal.records import Json, MediaStored, Prepared, Row, RowFlag
 from rltrack.media.base import Logging, Media
 from rltrack.media.direct import as_media, is_direct
 from rltrack.media.groups import group
@@ -126,6 +126,8 @@ class RowWriter:
         Raises:
             Unstorable: it has no form.
         """
+        if type(value) is Prepared:
+            return value
         if isinstance(value, Media):
             return self._store_media(journal, name, step, value)
         try:

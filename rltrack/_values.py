@@ -17,7 +17,7 @@ import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from rltrack.journal.records import Json
+from rltrack.journal.records import Json, Prepared
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,10 +45,6 @@ def flatten(values: Mapping[Any, Any], prefix: str = "") -> dict[str, Any]:
         else:
             flat[f"{prefix}{key}"] = value
     return flat
-
-
-class Prepared(dict[str, Any]):
-    """A value that is JSON already: it is kept as it is, without a look at each of its numbers."""
 
 
 class RowValue(abc.ABC):

@@ -33,9 +33,11 @@ from rltrack.journal.records import (
     ConfigChanged,
     ConsoleLogged,
     Finished,
+    Json,
     MediaStored,
     MetricDefined,
     Noted,
+    Prepared,
     Record,
     Resumed,
     Row,
@@ -198,7 +200,7 @@ def encode(record: Record) -> bytes:
     """Any record as a frame with a JSON payload."""
     if isinstance(record, Row):
         prefix = _PREFIX.pack(VALUES, record.flags, 0, record.step, record.time_ns)
-        return frame(prefix + _dump(record.values))
+        return frame(prefix + _dump_values(record.values))
     kind = type(record)
     payload = {name: getattr(record, name) for name in _FIELDS[kind]}
     for name in _ADDED[kind]:
@@ -291,6 +293,16 @@ def may_be_frame(data: bytes, offset: int) -> bool:
     (length, _) = unpack_frame_head(data, offset)
     fits = PREFIX_SIZE <= length <= len(data) - body
     return fits and data[body] in _KNOWN and data[body + 1] <= _FLAGS
+
+
+def _dump_values(values: Mapping[str, Json]) -> bytes:
+    known = {
+        name: value.text for name, value in values.items() if type(value) is Prepared and value.text
+    }
+    if not known:
+        return _dump(values)
+    texts = (f"{_to_json(name)}:{known.get(name) or _to_json(values[name])}" for name in values)
+    return f"{{{','.join(texts)}}}".encode("ascii")
 
 
 def _dump(payload: object) -> bytes:

@@ -5,10 +5,17 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 Scalar: TypeAlias = float | int | bool
 Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
+
+
+class Prepared(dict[str, Any]):
+    """A value that is JSON already: it is kept as it is, without a look at each of its numbers."""
+
+    text: str | None = None
+    """What it is as JSON, where its maker knows: the same edges need not be written anew each time."""
 
 
 class RowFlag(enum.IntFlag):

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from rltrack._values import Prepared, RowValue, Unstorable, histogram, is_array
+from rltrack._values import RowValue, Unstorable, histogram, is_array
 from rltrack.errors import MediaError
+from rltrack.journal.records import Prepared
 
 #: More than any screen has columns; each takes 40 bytes of the row.
 MAX_BINS: Final = 1 << 16

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import io
+import json
 import math
 import os
 import subprocess
@@ -94,6 +95,7 @@ def test_counts_by_powers_of_two_are_exact(values: list[float], dtype: torch.dty
     other = torch.ones(5, dtype=dtype)
     (counted,) = count_by_exponent([("a", tensor), ("b", other)])
     found = [histogram(line, dtype) for line in counted.counts.numpy()]
+    assert all(one.text is None or json.loads(one.text) == one for one in found)
 
     array = tensor.double().numpy()
     bins, counts = np.array(found[0]["bins"]), found[0]["values"]

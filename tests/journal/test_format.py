@@ -34,6 +34,7 @@ from rltrack.journal.records import (
     MediaStored,
     MetricDefined,
     Noted,
+    Prepared,
     Record,
     Row,
     RowFlag,
@@ -87,6 +88,21 @@ def test_a_row_of_numbers_comes_back_to_the_bit(
     assert isinstance(read, Row)
     assert (read.step, read.time_ns, read.flags) == (step, time_ns, flags)
     assert exactly(read.values) == exactly(values)
+
+
+def test_a_value_whose_text_is_known_stands_in_the_row_as_any_other() -> None:
+    """So what is read is the same, wherever it stands in the row and whatever its key is."""
+    known = Prepared(_type="histogram", values=[1], bins=[0.0, 1.0])
+    known.text = '{"_type":"histogram","values":[1],"bins":[0.0,1.0]}'
+    unknown = Prepared(values=[2])
+    for values in (
+        {"a": known},
+        {'"é\n': known, "b": math.inf, "c": "x", "d": unknown},
+        {"d": unknown},
+    ):
+        row = Row(3, 4, values, RowFlag.POINT)
+        (read,) = decode(encode(row))
+        assert read == row
 
 
 @given(st.dictionaries(TEXT, JSON), INT64, INT64, FLAGS)
