@@ -15,8 +15,7 @@ from __future__ import annotations
 import math
 import time
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, Literal
 
 import torch
@@ -230,7 +229,7 @@ class Watch:
             self._handles.append(register_optimizer_step_post_hook(_Hook(self, after=True)))
         if self._units is not None:
             self._handles.append(register_module_forward_hook(self._units))
-        self._handles += self._listen_to_backward(model)
+        self._listening = [] if optimizer is not None else self._listen_to_backward(model)
         self._closed = False
         run.on_finish(self.close)
 
@@ -243,9 +242,9 @@ class Watch:
         if self._closed:
             return
         self._closed = True
-        for handle in self._handles:
+        for handle in [*self._handles, *self._listening]:
             handle.remove()
-        self._handles = []
+        self._handles, self._listening = [], []
         self._write()
         known = _watched.get(id(self._run), [])
         if self in known:
@@ -263,7 +262,8 @@ class Watch:
             seen = self._look_at(optimizer, size, seen)
         if not seen.parameters:
             return
-        self._backwards = 0
+        while self._listening:  # an optimizer steps, so backward passes need not be counted
+            self._listening.pop().remove()
         seen.steps += 1
         if seen.steps < seen.due:
             if self._units is not None:
@@ -339,7 +339,7 @@ class Watch:
     def after_accumulation(self) -> None:
         """A backward pass has reached the first parameter."""
         self._backwards += 1
-        if self._backwards <= _PATIENCE or self._only is not None:
+        if self._backwards <= _PATIENCE:
             return
         if (self._backwards - _PATIENCE - 1) % self._every:
             return
@@ -351,7 +351,7 @@ class Watch:
         model = self._model()
         if self._closed or model is None:
             return
-        with _survived(self._run):
+        with _Survived(self._run):
             self._run.warn(
                 "watch optimizer",
                 "watch: no optimizer steps this model, so its gradients are taken at the end of "
@@ -448,7 +448,7 @@ class _Hook:
     def __call__(self, optimizer: torch.optim.Optimizer, *_: object) -> None:
         watching = self._watch()
         if watching is not None:
-            with _survived(watching._run):
+            with _Survived(watching._run):
                 if self._after:
                     watching.after_step(optimizer)
                 else:
@@ -464,22 +464,28 @@ class _Backward:
     def __call__(self, parameter: torch.Tensor) -> None:
         watching = self._watch() if self._watch is not None else None
         if watching is not None:
-            with _survived(watching._run):
+            with _Survived(watching._run):
                 watching.after_accumulation()
 
     def __reduce__(self) -> tuple[type[_Backward], tuple[()]]:
         return _Backward, ()
 
 
-@contextmanager
-def _survived(run: Run) -> Iterator[None]:
+class _Survived:
     """A fault of ours is one warning, and training goes on; in strict mode it is raised."""
-    try:
-        yield
-    except Exception as fault:  # whatever it is, it is not the training's
-        if run.settings.strict:
-            raise
-        run.warn("watch", f"watch failed, and training goes on: {type(fault).__name__}: {fault}")
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, fault: BaseException | None, trace: object) -> bool:
+        if not isinstance(fault, Exception) or self._run.settings.strict:
+            return False
+        told = f"watch failed, and training goes on: {type(fault).__name__}: {fault}"
+        self._run.warn("watch", told)
+        return True
 
 
 def _plain_name(name: str) -> str:
