@@ -82,6 +82,7 @@ RULES: Final[Mapping[tuple[str, str], Right]] = {
     # -- projects
     ("GET", "/api/changes"): "listing",
     ("GET", "/api/projects"): "listing",
+    ("GET", "/api/search"): "listing",
     ("GET", f"{_ONE}/runs"): "some",
     ("GET", f"{_ONE}/runs/{{run}}"): "run",
     ("GET", f"{_ONE}/runs/{{run}}/media/{{path:path}}"): "run",

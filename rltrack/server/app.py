@@ -58,6 +58,7 @@ from rltrack.server.media import media_answer
 from rltrack.server.names import SlashedNames
 from rltrack.server.page import STATIC, page_answer
 from rltrack.server.query import answer_query
+from rltrack.server.search import Search
 from rltrack.server.sight import Sight, lists, sight_of
 from rltrack.server.spark import spark_of
 from rltrack.server.sweeps import routes as sweep_routes
@@ -116,6 +117,7 @@ def create_app(
             Route("/api/meta", site.meta),
             Route("/api/changes", site.all_changes),
             Route("/api/projects", site.projects),
+            Route("/api/search", site.search),
             Route(f"{one}/runs", site.runs),
             Route(f"{one}/runs/{{run}}", site.run),
             Route(f"{one}/runs/{{run}}/media/{{path:path}}", site.media),
@@ -176,6 +178,7 @@ class _Site:
         self._catalog = catalog
         self._static = static
         self._answered = Answered()
+        self._search = Search(catalog)
         self.asked_tables = Tables()
         self.watches: dict[str | None, Watch] = {}
         """By project; None is the list of projects."""
@@ -194,6 +197,11 @@ class _Site:
             if lists(sight, project.name)
         ]
         return json_answer(request, {"projects": found})
+
+    def search(self, request: Request) -> Response:
+        asked = request.query_params
+        found = self._search.find(asked.get("q", ""), sight_of(request), asked.get("near"))
+        return json_answer(request, found)
 
     def runs(self, request: Request) -> Response:
         project = self._project(request)
