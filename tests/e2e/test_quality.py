@@ -69,11 +69,19 @@ def runs(root: Path) -> None:
             run.log_artifact(model)
 
 
-def _look(page: Page, address: str, path: str) -> list[str]:
-    """What is wrong with a page."""
+#: Dialogs: the page, and how they are opened.
+DIALOGS = [("/p/p", "Control+k"), ("/p/p", "Control+/"), ("/", "Control+k")]
+
+
+def _look(page: Page, address: str, path: str, keys: str | None = None) -> list[str]:
+    """What is wrong with a page, once some keys were pressed on it."""
     page.goto(address + path)
     page.wait_for_load_state("load")
     page.wait_for_timeout(700)  # charts and lazy parts are there, too
+    if keys:
+        page.keyboard.press(keys)
+        expect(page.locator("dialog[open]")).to_be_visible()
+        page.wait_for_timeout(300)
     wrong = []
     width = page.viewport_size["width"] if page.viewport_size else 0
     wide: int = page.evaluate("document.documentElement.scrollWidth")
@@ -100,6 +108,7 @@ def test_no_page_has_a_serious_finding_or_is_wider_than_its_screen(
     page.emulate_media(color_scheme=theme)
     page.set_viewport_size({"width": width, "height": 800})
     wrong = [one for path in PAGES for one in _look(page, address, path)]
+    wrong += [one for path, keys in DIALOGS for one in _look(page, address, path, keys)]
     assert not wrong, "\n".join(wrong)
 
 

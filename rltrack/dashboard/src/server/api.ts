@@ -5,7 +5,7 @@ import type {
   ArtifactCollection, ArtifactDetail, ArtifactFile, Lineage, NamedVersion, StatisticsAnswer, StatisticsRequest,
   EpisodesAnswer, Spark, TraceFile,
   Change, ConsoleAnswer, Edit, Failed, HistogramAnswer, HistogramRequest, ImportanceAnswer, ImportanceRequest, Json, PanelRequest, Project, RunDetail,
-  RunMedia, RunsAnswer, SweepAnswer, SweepRequest, SweepSummary, TableAnswer, TableRequest,
+  RunMedia, RunsAnswer, SearchAnswer, SweepAnswer, SweepRequest, SweepSummary, TableAnswer, TableRequest,
 } from "./types";
 
 /** The server answered, and said no. */
@@ -54,6 +54,12 @@ export async function fetchMeta(signal?: AbortSignal): Promise<{ version: string
 
 export async function fetchProjects(signal?: AbortSignal): Promise<Project[]> {
   return (await askJson<{ projects: Project[] }>("/api/projects", signal)).projects;
+}
+
+/** What fits some words, in all projects at once; `near`: the project that is open. */
+export function fetchFound(text: string, near: string | null, signal?: AbortSignal): Promise<SearchAnswer> {
+  const asked = new URLSearchParams({ q: text, ...(near !== null && { near }) });
+  return askJson(`/api/search?${asked}`, signal);
 }
 
 /** All runs of a project, or, with `since`, those that changed after that version. */

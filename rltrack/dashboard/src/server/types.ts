@@ -46,6 +46,15 @@ export interface Metric {
   hidden?: boolean;
 }
 
+/** What was found in all projects; metrics and artifacts of the one that is open. */
+export interface SearchAnswer {
+  /** `why`: what fits of a run besides its name. */
+  runs: { project: string; id: string; name: string; state: State; created_at: number; why: string[] }[];
+  metrics: string[];
+  artifacts: { name: string; type: string }[];
+  projects: string[];
+}
+
 export interface RunsAnswer {
   project: string;
   version: number;

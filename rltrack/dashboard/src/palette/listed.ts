@@ -1,0 +1,46 @@
+/** What can be found from where one is: what the server says, the pages of the project, and what can be done. */
+
+import type { SearchAnswer } from "../server/types";
+import type { Command } from "../state/keys";
+import { artifactPath, projectPath, runPath, type Route } from "../state/url";
+import { sectionsOf } from "../ui/sections";
+import type { Item } from "./items";
+
+export function itemsOf(answer: SearchAnswer | null, commands: Command[], route: Route, open: (metric: string) => void): Item[] {
+  const project = "project" in route ? route.project : null;
+  const runs = (answer?.runs ?? []).map(runItem);
+  return [
+    // What fits alike, as all does when nothing is typed, stays in this order.
+    ...runs.slice(0, 5),
+    ...commands.map(({ says, key, act }): Item => ({ id: `action:${says}`, kind: "action", title: says, key, act })),
+    ...(project === null ? [] : sectionsOf(project)).map(
+      ({ name, href }): Item => ({ id: `page:${href}`, kind: "page", title: name, detail: project!, href }),
+    ),
+    { id: "page:/", kind: "page", title: "All projects", href: "/" },
+    ...(answer?.projects ?? []).map((name): Item => ({ id: `project:${name}`, kind: "project", title: name, href: projectPath(name), found: true })),
+    ...runs,
+    ...(answer?.metrics ?? []).map(
+      (key): Item => ({ id: `metric:${project}/${key}`, kind: "metric", title: key, detail: project!, act: () => open(key) }),
+    ),
+    ...(answer?.artifacts ?? []).map(
+      ({ name, type }): Item => ({
+        id: `artifact:${project}/${name}`,
+        kind: "artifact",
+        title: name,
+        detail: `${type} · ${project}`,
+        href: artifactPath(project!, name),
+      }),
+    ),
+  ];
+}
+
+function runItem(run: SearchAnswer["runs"][number]): Item {
+  return {
+    id: `run:${run.project}/${run.id}`,
+    kind: "run",
+    title: run.name,
+    detail: [run.project, ...run.why].join(" · "),
+    href: runPath(run.project, run.id),
+    found: true,
+  };
+}
