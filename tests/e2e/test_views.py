@@ -73,3 +73,34 @@ def test_what_was_done_to_runs_is_taken_back_by_the_same_keys(page: Page, addres
     expect(page.get_by_test_id("group-row")).to_have_count(2)
     page.keyboard.press("Control+z")
     expect(page.get_by_test_id("toast")).to_contain_text("Undone: runs of a group")
+
+
+def test_earlier_searches_are_listed_below_their_box(page: Page, address: str) -> None:
+    """Newest first; Escape closes the list, then empties the box, then leaves it."""
+    page.goto(f"{address}/p/p")
+    expect(page.get_by_test_id("run-row")).to_have_count(3)
+    box, past = page.get_by_test_id("metric-filter"), page.get_by_test_id("past-search")
+    for text in ("loss", "return"):
+        box.fill(text)
+        page.keyboard.press("Enter")
+    page.reload()
+    expect(box).to_have_value("return")
+    box.fill("")
+    page.keyboard.press("ArrowDown")
+    expect(past).to_have_text(["return", "loss"])
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Delete")
+    expect(past).to_have_text(["loss"])
+    page.keyboard.press("Enter")
+    expect(box).to_have_value("loss")
+    expect(page.get_by_test_id("panel")).to_have_count(1)
+    page.get_by_test_id("pin-matches").click()
+    expect(page.get_by_role("button", name="loss", exact=False).first).to_be_visible()
+    expect(box).to_have_value("")
+
+    box.fill("kl")
+    page.keyboard.press("Escape")
+    expect(box).to_have_value("")
+    expect(box).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(box).not_to_be_focused()

@@ -31,6 +31,11 @@ class Navigation {
     return this.#query;
   }
 
+  /** Show this page as another query says; `label` says what that did. With none, it did nothing: the query only names it otherwise. */
+  show(query: string, label: string | null): void {
+    this.#move(this.#path + query, label === null ? "replaceState" : "pushState", label);
+  }
+
   /** Go to another page. */
   go(href: string): void {
     this.#move(href, "pushState");
@@ -82,12 +87,12 @@ class Navigation {
   }
 
   /** What the query was and will be is compared after the browser has written it: it escapes as it likes. */
-  #move(href: string, how: How): void {
+  #move(href: string, how: How, label?: string | null): void {
     const [path, query] = [this.#path, this.#query];
     if (href === path + query) return;
     history[how](null, "", href);
-    if (location.pathname === path) {
-      this.#keep(noted(this.#here, query, location.search, Date.now(), how === "replaceState"));
+    if (location.pathname === path && label !== null) {
+      this.#keep(noted(this.#here, query, location.search, Date.now(), how === "replaceState", label));
     }
     this.#look();
   }

@@ -30,7 +30,7 @@ const ONE_STEP_MS = 1500;
  * Where one is within a page, and not how it looks: a tab, a file, the chart that fills the screen, a
  * place in a video. It has the browser's "back", and is left alone when a step is taken back.
  */
-const PLACES = new Set(["tab", "panel", "step", "clip", "at", "file", "show", "video", "view", "s", "page"]);
+export const PLACES = new Set(["tab", "panel", "step", "clip", "at", "file", "show", "video", "s", "page"]);
 
 /** How two queries differ, but for where one is; null: they do not. */
 export function difference(before: string, after: string): { before: Part; after: Part } | null {
@@ -45,7 +45,7 @@ export function difference(before: string, after: string): { before: Part; after
 }
 
 /** The page was changed from one query to another. */
-export function noted(steps: Steps, before: string, after: string, at: number, bits = false): Steps {
+export function noted(steps: Steps, before: string, after: string, at: number, bits = false, label?: string): Steps {
   const parts = difference(before, after);
   if (!parts) return steps;
   const last = steps.past.at(-1);
@@ -53,7 +53,7 @@ export function noted(steps: Steps, before: string, after: string, at: number, b
   const first = goesOn ? last.before : parts.before;
   const past = goesOn ? steps.past.slice(0, -1) : steps.past;
   if (goesOn && samePart(first, parts.after)) return { past, future: [] };
-  const step = { label: labelOfStep(first, parts.after), before: first, after: parts.after, at, bits };
+  const step = { label: label ?? labelOfStep(first, parts.after), before: first, after: parts.after, at, bits };
   return { past: [...past, step].slice(-MOST), future: [] };
 }
 

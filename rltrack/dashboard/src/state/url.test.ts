@@ -25,6 +25,7 @@ describe("views", () => {
 
   test("everything that can be set comes back", () => {
     const view: View = {
+      saved: "ab12",
       runFilter: "ppo lr=3e-4",
       metricFilter: "kl|entropy",
       x: "time/fps",

@@ -54,6 +54,8 @@ export interface Selection {
 }
 
 export interface View {
+  /** The saved view that this one began as; `auto`: none, though the project has one to begin with. */
+  saved: string | null;
   runFilter: string;
   metricFilter: string;
   x: string;
@@ -103,6 +105,7 @@ export const CENTRES = ["mean", "median", "iqm", "min", "max"] as const;
 export const SPREADS = ["std", "sem", "minmax", "bootstrap", "none"] as const;
 
 export const DEFAULT_VIEW: View = {
+  saved: null,
   runFilter: "",
   metricFilter: "",
   x: "auto",
@@ -205,6 +208,7 @@ export function parseView(query: string): View {
   const base = text("runs");
   const list = text("list");
   return {
+    saved: params.get("view") || null,
     runFilter: text("q"),
     metricFilter: text("m"),
     x: params.get("x") || "auto",
@@ -249,6 +253,7 @@ export function formatView(view: View): string {
   const put = (name: string, value: string, unset = "") => {
     if (value !== unset) params.set(name, value);
   };
+  put("view", view.saved ?? "");
   put("q", view.runFilter);
   put("m", view.metricFilter);
   put("x", view.x, "auto");
