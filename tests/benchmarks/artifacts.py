@@ -67,11 +67,12 @@ def log(run: rltrack.Run, source: Path, policy: str) -> rltrack.Artifact:
 
 
 def figures(run: rltrack.Run, source: Path, root: Path, what: str) -> None:
-    """Print what one source takes, and the floor."""
+    """Print what one source takes, and the floor; the source is gone before it is downloaded."""
     floor = seconds(lambda: by_hand(source, root / "by-hand"))
     shutil.rmtree(root / "by-hand")
     first = seconds(lambda: log(run, source, "mutable"))
     again = seconds(lambda: log(run, source, "mutable"))
+    shutil.rmtree(source) if source.is_dir() else source.unlink()
     got = root / "got"
     download = seconds(lambda: run.use_artifact(f"{source.name}-mutable").download(got))
     shutil.rmtree(got)
@@ -95,7 +96,6 @@ def main() -> None:
         run = rltrack.init(project="bench", dir=root / "runs", settings={"quiet": True})
         make_files(root / "small", options.files)
         figures(run, root / "small", root, f"{options.files:,} files of 1 KiB")
-        shutil.rmtree(root / "small")
         make_large(root / "large", options.gib)
         figures(run, root / "large", root, f"one file of {options.gib:g} GiB")
         run.finish()
