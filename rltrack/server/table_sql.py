@@ -59,6 +59,8 @@ class Question:
     group: Sequence[str] = ()
     aggregates: Sequence[Mapping[str, Any]] = ()
     subtotals: bool = False
+    depth: int = 0
+    turned: Sequence[Sequence[Any]] = ()
     sort: Sequence[str] = ()
     columns: Sequence[str] | None = None
     offset: int = 0
@@ -156,7 +158,9 @@ def _grouped(asked: Question, known: Sequence[str]) -> str:
     by = f"ROLLUP ({', '.join(groups)})" if asked.subtotals else ", ".join(groups)
     level = f"{levels} - bit_count(GROUPING({', '.join(groups)}))"
     computed = ", ".join(f"{one.sql} AS {quoted(one.name)}" for one in aggregates)
-    having = f" HAVING {level} > 0" if asked.subtotals else ""
+    having = ""
+    if asked.subtotals:
+        having = f" HAVING {' AND '.join([f'{level} > 0', *_unfolded(asked, groups, level)])}"
     grouped = (
         f"grouped AS MATERIALIZED (SELECT {', '.join(groups)}, {computed}, {level} AS {LEVEL} "
         f"FROM fitting GROUP BY {by}{having})"
@@ -174,6 +178,26 @@ def _grouped(asked: Question, known: Sequence[str]) -> str:
         f"total AS (SELECT count(*) AS {TOTAL} FROM grouped) "
         f"SELECT {shown}, {LEVEL}, {ROW}, {TOTAL} FROM total LEFT JOIN page ON true ORDER BY {ROW}"
     )
+
+
+def _unfolded(asked: Question, groups: Sequence[str], level: str) -> list[str]:
+    """Conditions of rows that stand in no folded group, for each level above the last."""
+    found = []
+    for above in range(1, len(groups)):
+        is_open = asked.depth == 0 or above < asked.depth
+        turned = [path for path in asked.turned if len(path) == above]
+        is_turned = " OR ".join(_is_in(groups, path) for path in turned) or "false"
+        if turned or not is_open:
+            found.append(f"({level} <= {above} OR {'NOT ' if is_open else ''}({is_turned}))")
+    return found
+
+
+def _is_in(groups: Sequence[str], path: Sequence[Any]) -> str:
+    same = (
+        f"{group} IS NOT DISTINCT FROM {'NULL' if value is None else _literal(value)}"
+        for group, value in zip(groups, path, strict=False)
+    )
+    return f"({' AND '.join(same)})"
 
 
 def _nested(sort: Sequence[str], names: Sequence[str], groups: Sequence[str]) -> str:

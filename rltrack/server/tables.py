@@ -9,6 +9,8 @@ r"""What the dashboard asks about logged tables: `POST /api/projects/{project}/t
      "filter": …,                   SQL, or {"column", "op", "value"}, or a list of which all must
                                     be, or {"any": […]}, {"all": […]}; see `table_sql.py` for ops
      "group": ["env", "seed"],      columns; with "subtotals": true also a row a group of each level
+     "depth": 0, "turned": [["CartPole"]],     with subtotals: how many levels are shown (0: all),
+                                    and groups that are open though folded, or folded though open
      "aggregates": [{"column", "fn", "as"}],     count count_distinct sum mean min max std median
                                     first last, quantile with "q"; a column "count" is always there
      "sort": ["-return", "id"],     columns, with - in front for descending; what is missing is last
@@ -87,6 +89,8 @@ _DEFAULTS: Final[dict[str, Any]] = {
     "group": [],
     "aggregates": [],
     "subtotals": False,
+    "depth": 0,
+    "turned": [],
     "sort": [],
     "columns": None,
     "offset": 0,
@@ -392,6 +396,8 @@ def _checked(body: Any) -> dict[str, Any]:
         ("group", _are(str, asked["group"]), "a list of columns"),
         ("aggregates", _are(dict, asked["aggregates"]), 'a list of {"column", "fn", "as"}'),
         ("subtotals", isinstance(asked["subtotals"], bool), "true or false"),
+        ("depth", _is_count(asked["depth"], 64), "how many levels of groups are shown, 0 for all"),
+        ("turned", _are(list, asked["turned"]), "a list of groups, each a list of values"),
         ("sort", _are(str, asked["sort"]), "a list of columns"),
         ("columns", asked["columns"] is None or _are(str, asked["columns"]), "null, or a list"),
         ("offset", _is_count(asked["offset"], 2**53), "0 or more"),

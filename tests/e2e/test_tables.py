@@ -107,6 +107,28 @@ def test_groups_in_groups_with_what_is_computed_of_them(page: Page, address: str
     expect(count(page)).to_have_text("9 groups of 300 rows")
 
 
+def test_groups_in_groups_fold_by_level_by_hand_and_by_key(page: Page, address: str) -> None:
+    """What is folded is one row, and a link shows the same."""
+    page.goto(f'{address}/p/p/r/ppo?tab=tables&t:eval/episodes={{"group":["env","done"]}}')
+    expect(count(page)).to_have_text("9 groups of 300 rows", timeout=WAIT_MS)
+    page.get_by_test_id("level-1").click()
+    expect(count(page)).to_have_text("3 groups of 300 rows")
+    row(page, 1).get_by_test_id("fold").click()
+    expect(count(page)).to_have_text("5 groups of 300 rows")
+    expect(row(page, 1)).to_have_attribute("aria-expanded", "true")
+    assert [cells(row(page, at))[1] for at in range(5)] == ["all", "all", "false", "true", "all"]
+    page.reload()
+    expect(count(page)).to_have_text("5 groups of 300 rows", timeout=WAIT_MS)
+    page.get_by_test_id("table").focus()
+    page.keyboard.press("Home")
+    page.keyboard.press("ArrowRight")
+    expect(count(page)).to_have_text("7 groups of 300 rows")
+    page.keyboard.press("ArrowLeft")
+    expect(count(page)).to_have_text("5 groups of 300 rows")
+    page.get_by_test_id("level-2").click()
+    expect(count(page)).to_have_text("9 groups of 300 rows")
+
+
 def test_columns_are_chosen_pinned_and_made_wider_and_cells_show_pictures(
     page: Page, address: str
 ) -> None:

@@ -168,6 +168,37 @@ def test_groups_of_groups_stand_below_each_other(client: httpx.Client) -> None:
     ]
 
 
+def test_groups_fold_and_unfold(client: httpx.Client) -> None:
+    """What stands in a folded group is no row of the answer; the order stays."""
+
+    def rows(**more: Any) -> list[list[Any]]:
+        found = ask(
+            client,
+            computed={"even": "id // 2 % 2 = 0"},
+            group=["env", "even", "run"],
+            subtotals=True,
+            sort=["-env"],
+            **more,
+        )
+        assert found["total"] == len(found["rows"])
+        return [row[:level] for row, level in zip(found["rows"], found["levels"], strict=True)]
+
+    whole = rows()
+    assert rows(depth=3) == whole
+    assert rows(depth=1) == [["env-1"], ["env-0"]]
+    assert rows(depth=2) == [row for row in whole if len(row) < 3]
+    assert rows(turned=[["env-1"]]) == [["env-1"], *(row for row in whole if row[0] == "env-0")]
+    inner = whole[1]
+    assert rows(depth=1, turned=[["env-1"]]) == [
+        *(row for row in whole if row[0] == "env-1" and len(row) < 3),
+        ["env-0"],
+    ]
+    assert rows(depth=1, turned=[["env-1"], inner]) == [
+        *(row for row in whole if row[0] == "env-1" and (len(row) < 3 or row[:2] == inner)),
+        ["env-0"],
+    ]
+
+
 def test_runs_side_by_side(client: httpx.Client) -> None:
     """Only what differs, if that is asked for."""
     found = ask(

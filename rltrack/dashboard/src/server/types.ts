@@ -165,6 +165,10 @@ export interface TableRequest {
   group?: string[];
   aggregates?: { column: string; fn: string; as?: string; q?: number }[];
   subtotals?: boolean;
+  /** Of groups in groups, how many levels are shown; 0 is all. */
+  depth?: number;
+  /** Groups that are open though folded by `depth`, or folded though open: their values. */
+  turned?: Json[][];
   sort?: string[];
   columns?: string[] | null;
   offset?: number;

@@ -16,6 +16,9 @@ export interface TableView {
   /** Columns, with `-` in front for descending. */
   sort: string[];
   group: string[];
+  /** Of groups in groups, how many levels are shown, 0 for all; and those that are the other way around. */
+  depth: number;
+  turned: Json[][];
   /** Of groups: what is computed of a column. */
   aggregates: { column: string; fn: string }[];
   /** New columns, in SQL. */
@@ -32,7 +35,7 @@ export interface TableView {
 }
 
 export const DEFAULT_TABLE: TableView = {
-  filters: [], where: "", sort: [], group: [], aggregates: [], computed: [],
+  filters: [], where: "", sort: [], group: [], depth: 0, turned: [], aggregates: [], computed: [],
   hidden: [], pinned: [], widths: {}, steps: "one", join: null, changed: false,
 };
 
@@ -105,6 +108,8 @@ export function requestOf({ key, runs, at, columns }: Asked, view: TableView): T
   if (view.group.length) {
     asked.group = view.group;
     asked.subtotals = view.group.length > 1;
+    if (view.depth) asked.depth = view.depth;
+    if (view.turned.length) asked.turned = view.turned;
     asked.aggregates = view.aggregates.map(({ column, fn }) => ({ column, fn }));
     const known = ["count", ...view.group, ...view.aggregates.map(({ column, fn }) => `${fn}(${column})`)];
     asked.sort = view.sort.filter((one) => known.includes(one.replace(/^-/, "")));
@@ -126,6 +131,21 @@ export function firstAggregates(columns: TableColumn[], group: string[]): TableV
     .filter(({ name, type }) => isNumeric(type) && !group.includes(name) && !["run", "step", "_run", "_step"].includes(name))
     .slice(0, 6)
     .map(({ name }) => ({ column: name, fn: "mean" }));
+}
+
+/** Whether the groups in a group are shown. */
+export function isOpen({ depth, turned }: TableView, path: Json[]): boolean {
+  return (depth === 0 || path.length < depth) !== turned.some((one) => isSame(one, path));
+}
+
+/** With a group folded that was open, or the other way around. */
+export function turnedAt({ turned }: TableView, path: Json[]): Json[][] {
+  const others = turned.filter((one) => !isSame(one, path));
+  return others.length < turned.length ? others : [...turned, path];
+}
+
+function isSame(one: Json[], other: Json[]): boolean {
+  return JSON.stringify(one) === JSON.stringify(other);
 }
 
 /** A group's row as conditions: what its rows have in common. */

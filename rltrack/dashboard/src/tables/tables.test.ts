@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { cellText, mediaOf, widthOf } from "./cells";
 import {
-  conditionOf, DEFAULT_TABLE, filtersOfGroup, firstAggregates, opsOf, packView, requestOf, sidesOf, sortedBy, unpackView,
+  conditionOf, DEFAULT_TABLE, filtersOfGroup, firstAggregates, isOpen, opsOf, packView, requestOf, sidesOf, sortedBy, turnedAt, unpackView,
 } from "./question";
 import { pagesOf, scrollerOf } from "./scroll";
 
@@ -38,6 +38,18 @@ describe("questions", () => {
     const view = { ...DEFAULT_TABLE, group: ["env", "ok"], aggregates: [{ column: "return", fn: "mean" }], sort: ["-mean(return)", "id"] };
     expect(requestOf(ASKED, view)).toMatchObject({ subtotals: true, sort: ["-mean(return)"], group: ["env", "ok"] });
     expect(firstAggregates(COLUMNS, ["env"])).toEqual([{ column: "id", fn: "mean" }, { column: "return", fn: "mean" }]);
+  });
+
+  test("groups in groups fold, all below a level or one by one", () => {
+    const view = { ...DEFAULT_TABLE, group: ["env", "ok", "id"] };
+    expect(requestOf(ASKED, view)).not.toHaveProperty("depth");
+    expect(isOpen(view, ["e"])).toBe(true);
+    expect(isOpen({ ...view, depth: 1 }, ["e"])).toBe(false);
+    expect(isOpen({ ...view, depth: 2 }, ["e", null])).toBe(false);
+    const turned = turnedAt({ ...view, depth: 2 }, ["e", null]);
+    expect(isOpen({ ...view, depth: 2, turned }, ["e", null])).toBe(true);
+    expect(turnedAt({ ...view, turned }, ["e", null])).toEqual([]);
+    expect(requestOf(ASKED, { ...view, depth: 2, turned })).toMatchObject({ depth: 2, turned: [["e", null]] });
   });
 
   test("a group opens as what its rows have in common", () => {
