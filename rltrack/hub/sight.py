@@ -18,6 +18,11 @@ class HubSight:
         self.who = who
         self._identities = identities
 
+    @property
+    def name(self) -> str | None:
+        """Who they are; None: nobody who has signed in."""
+        return self.who.name
+
     def runs_of(self, project: str) -> frozenset[str] | None:
         """The ids of the runs that they see of a project; None: all."""
         runs = self.who.runs_of(project)

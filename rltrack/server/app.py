@@ -48,6 +48,7 @@ from rltrack.server.artifacts import (
 )
 from rltrack.server.bands import CENTRES, SPREADS, bands_of
 from rltrack.server.changes import LOOK_S, See, Watch
+from rltrack.server.documents import routes as document_routes
 from rltrack.server.edits import delete_runs, edit_runs, move_runs, restore_runs, stop_runs
 from rltrack.server.episodes import episodes_of
 from rltrack.server.frame import encode_panels
@@ -148,6 +149,7 @@ def create_app(
             Route(f"{one}/histograms", site.histograms, methods=["POST"]),
             Route(f"{one}/changes", site.changes),
             *sweep_routes(root, read_body),
+            *document_routes(root, read_body),
             Route("/api/{path:path}", site.unknown),
             Route("/{path:path}", site.page),
         ],
@@ -453,7 +455,13 @@ class _Site:
 
         async def tell(known: int) -> tuple[int, dict[str, object]]:
             version, runs, removed = await run_in_threadpool(project.changed_since, known)
-            return version, {"version": version, "runs": [run.id for run in runs] + removed}
+            told: dict[str, object] = {
+                "version": version,
+                "runs": [run.id for run in runs] + removed,
+            }
+            if kinds := project.documents_since(known):
+                told["documents"] = kinds
+            return version, told
 
         if project.name not in self.watches:
             self.watches[project.name] = Watch(look, tell)
@@ -464,7 +472,7 @@ class _Site:
             if visible is None or not isinstance(runs, list):
                 return told
             runs = [run for run in runs if run in visible]
-            return {**told, "runs": runs} if runs else None
+            return {"version": told["version"], "runs": runs} if runs else None
 
         return _stream(self.watches[project.name], seen)
 

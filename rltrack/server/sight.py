@@ -10,6 +10,10 @@ from starlette.requests import Request
 class Sight(Protocol):
     """What one who asks may see and do."""
 
+    @property
+    def name(self) -> str | None:
+        """Who they are, where one signs in."""
+
     def runs_of(self, project: str) -> frozenset[str] | None:
         """The ids of the runs that they see of a project; None: all."""
 
@@ -18,6 +22,8 @@ class Sight(Protocol):
 
 
 class _Everything:
+    name = None
+
     def runs_of(self, project: str) -> frozenset[str] | None:
         return None
 

@@ -21,6 +21,7 @@ from rltrack.errors import NotFoundError
 from rltrack.folder import RUN_JSON, RunFolder, State, run_folder
 from rltrack.journal.definitions import STEP
 from rltrack.store.catalog import CatalogFile, Known, proof_of
+from rltrack.store.documents import proof_of_kinds
 from rltrack.store.panel import most_common_axis
 from rltrack.store.run import RunDigest, RunReader
 from rltrack.store.table import RunTable
@@ -207,6 +208,8 @@ class Project:
         self._versions: dict[str, int] = {}
         self._revisions: dict[str, int] = {}
         self._removed: dict[str, int] = {}
+        self._documents: dict[str, int] = {}  # by kind, what tells that one has changed
+        self._document_versions: dict[str, int] = {}
         self._settled_look_at = 0.0
         self._to_look_at: list[ListedRun] = []
         self._known: dict[str, Known] | None = None
@@ -231,8 +234,12 @@ class Project:
                 for run_id, run in self._runs.items()
                 if self._revisions.get(run_id) != run.revision
             ]
-            if changed:
+            documents = proof_of_kinds(self._folder)
+            kinds = [kind for kind in documents if documents[kind] != self._documents.get(kind)]
+            self._documents = documents
+            if changed or kinds:
                 self._version += 1
+            self._document_versions |= dict.fromkeys(kinds, self._version)
             for run_id in changed:
                 self._revisions[run_id] = self._runs[run_id].revision
                 self._versions[run_id] = self._version
@@ -370,6 +377,11 @@ class Project:
             runs.sort(key=lambda run: (run.created_at, run.id))
             removed = [run_id for run_id, at in self._removed.items() if at > version]
             return self._version, runs, removed
+
+    def documents_since(self, version: int) -> list[str]:
+        """Kinds of documents of which some changed after `version`."""
+        with self._lock:
+            return [kind for kind, at in self._document_versions.items() if at > version]
 
     def get(self, run_id: str) -> ListedRun | None:
         """One run, looked for in the folder; None if it is not there."""

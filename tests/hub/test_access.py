@@ -53,6 +53,7 @@ PARTS = {
     "name": "none",
     "version": "v0",
     "sweep": "none",
+    "kind": "views",
     "digest": "none",
 }
 #: What would end the session or the account that the next line asks with.

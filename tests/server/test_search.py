@@ -77,6 +77,8 @@ def test_only_what_one_sees_is_found(root: Path) -> None:
     """A run that somebody was shown by link, and nothing else."""
 
     class OneRun:
+        name = None
+
         def runs_of(self, project: str) -> frozenset[str] | None:
             return frozenset({"r1"} if project == "p" else ())
 
