@@ -114,7 +114,7 @@ RULES: Final[Mapping[tuple[str, str], Right]] = {
     ("POST", f"{_ONE}/importances"): "read",
     ("GET", f"{_ONE}/spark"): "read",
     ("POST", f"{_ONE}/statistics"): "read",
-    ("GET", f"{_ONE}/documents/{{kind}}"): "read",
+    ("GET", f"{_ONE}/documents/{{kind}}"): "some",  # none of a project of which they see some runs
     ("GET", f"{_ONE}/documents/{{kind}}/{{id}}"): "read",
     ("PUT", f"{_ONE}/documents/{{kind}}/{{id}}"): "write",
     ("DELETE", f"{_ONE}/documents/{{kind}}/{{id}}"): "write",

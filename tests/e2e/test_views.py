@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 import rltrack
+from tests.e2e.conftest import expect_fault
 
 
 @pytest.fixture(autouse=True)
@@ -104,3 +105,104 @@ def test_earlier_searches_are_listed_below_their_box(page: Page, address: str) -
     expect(box).to_be_focused()
     page.keyboard.press("Escape")
     expect(box).not_to_be_focused()
+
+
+def test_a_view_is_saved_changed_reset_and_begun_with(page: Page, address: str) -> None:
+    """Under a name, for everybody who opens the project."""
+    page.goto(f"{address}/p/p")
+    expect(page.get_by_test_id("run-row")).to_have_count(3)
+    page.keyboard.press("g")
+    expect(page.get_by_test_id("group-row")).to_have_count(2)
+    page.keyboard.press("Control+s")
+    page.get_by_test_id("view-name").fill("by experiment")
+    page.keyboard.press("Enter")
+    menu = page.get_by_test_id("views")
+    expect(menu).to_contain_text("by experiment")
+    expect(page.get_by_test_id("view-changed")).to_have_count(0)
+
+    page.get_by_role("radio", name="log", exact=True).click()
+    expect(page.get_by_test_id("view-changed")).to_be_visible()
+    menu.click()
+    page.get_by_test_id("view-reset").click()
+    expect(page.get_by_test_id("view-changed")).to_have_count(0)
+    expect(page.get_by_test_id("group-row")).to_have_count(2)
+    page.get_by_role("radio", name="log", exact=True).click()
+    page.keyboard.press("Control+s")
+    expect(page.get_by_test_id("toast")).to_contain_text("View by experiment is saved")
+    expect(page.get_by_test_id("view-changed")).to_have_count(0)
+    menu.click()
+    page.get_by_test_id("view-first").click()
+    expect(page.get_by_test_id("toast")).to_contain_text("begins with by experiment")
+
+    page.goto(f"{address}/p/p")
+    expect(page.get_by_test_id("group-row")).to_have_count(2)
+    expect(menu).to_contain_text("by experiment")
+    assert "y=log" in page.url
+    menu.click()
+    page.get_by_role("button", name="without a view").click()
+    expect(page.get_by_test_id("run-row")).to_have_count(3)
+    page.reload()
+    expect(page.get_by_test_id("run-row")).to_have_count(3)
+    page.keyboard.press("Control+z")
+    expect(page.get_by_test_id("group-row")).to_have_count(0)  # what was before the reload is gone
+
+
+def test_who_saves_a_view_that_somebody_has_saved_meanwhile_chooses(
+    page: Page, address: str
+) -> None:
+    """Nothing is lost without a word."""
+    documents = f"{address}/api/projects/p/documents/views/shared"
+
+    def save(query: str) -> None:
+        answer = page.request.put(documents, data={"body": {"name": "shared", "query": query}})
+        assert answer.ok
+
+    save("group=config.algo")
+    page.goto(f"{address}/p/p?view=shared")
+    expect(page.get_by_test_id("group-row")).to_have_count(2)
+    page.route("**/changes", lambda route: None)  # it does not hear of what follows
+    page.reload()
+    expect(page.get_by_test_id("group-row")).to_have_count(2)
+    save("group=config.seed")
+    page.get_by_role("radio", name="log", exact=True).click()
+    expect_fault(page, "412")
+    page.keyboard.press("Control+s")
+    dialog = page.get_by_test_id("conflict")
+    expect(dialog).to_contain_text("Somebody has saved shared meanwhile")
+    page.get_by_test_id("conflict-both").click()
+    page.get_by_test_id("view-name").fill("mine")
+    page.keyboard.press("Enter")
+    expect(page.get_by_test_id("views")).to_contain_text("mine")
+
+    # A page that hears of it says so.
+    page.unroute("**/changes")
+    page.goto(f"{address}/p/p?view=shared")
+    expect(page.get_by_test_id("group-row")).to_have_count(2)
+    save("y=log&group=config.seed")
+    toast = page.get_by_test_id("toast")
+    expect(toast).to_contain_text("Somebody has saved shared")
+    toast.get_by_test_id("undo").click()
+    expect(page.get_by_role("radio", name="log", exact=True)).to_be_checked()
+    bodies = page.request.get(documents.rpartition("/")[0]).json()["documents"]
+    assert {one["body"]["name"]: one["body"]["query"] for one in bodies} == {
+        "shared": "y=log&group=config.seed",
+        "mine": "group=config.algo&y=log",
+    }
+
+
+def test_a_long_link_becomes_a_short_one_that_restores_the_page(page: Page, address: str) -> None:
+    """Copied by the palette."""
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    columns = ",".join(f":config.key{number}" for number in range(200))
+    page.goto(f"{address}/p/p?cols={columns}&group=config.algo&panel=train/loss&smooth=0.5")
+    expect(page.get_by_role("dialog", name="train/loss")).to_be_visible()
+    long = page.url
+    page.keyboard.press("Control+k")
+    page.get_by_test_id("palette-box").fill("copy link")
+    page.keyboard.press("Enter")
+    expect(page.get_by_test_id("toast")).to_contain_text("copied")
+    link = page.evaluate("navigator.clipboard.readText()")
+    assert len(link) < 80
+    page.goto(link)
+    expect(page.get_by_role("dialog", name="train/loss")).to_be_visible()
+    assert page.url == long

@@ -14,6 +14,8 @@ export class ServerError extends Error {
     message: string,
     readonly hint: string | null,
     readonly status: number,
+    /** All that it told. */
+    readonly told: unknown = null,
   ) {
     super(message);
   }
@@ -37,7 +39,7 @@ async function ask(path: string, init?: RequestInit): Promise<Response> {
   }
   // A session of a team's server has ended: `AccountMenu` goes to where one signs in.
   if (answer.status === 401) dispatchEvent(new Event("rltrackunauthorized"));
-  throw new ServerError(told?.error ?? `status ${answer.status}`, told?.hint ?? null, answer.status);
+  throw new ServerError(told?.error ?? `status ${answer.status}`, told?.hint ?? null, answer.status, told);
 }
 
 async function askJson<T>(path: string, signal?: AbortSignal): Promise<T> {
@@ -84,6 +86,74 @@ async function post<T>(path: string, body: unknown): Promise<T> {
 export async function send<T = void>(method: "GET" | "POST" | "PUT" | "DELETE", path: string, body?: unknown): Promise<T> {
   const change = { headers: { "content-type": "application/json" }, body: JSON.stringify(body ?? {}) };
   return (await ask(path, { method, cache: "no-store", ...(method === "GET" ? {} : change) })).json();
+}
+
+// -- documents: what people write, and no run does --------------------------------------------
+
+/** A document of a project as the server has it. */
+export interface Saved<T> {
+  id: string;
+  /** Another one with every change. */
+  version: string;
+  saved_at: number;
+  /** Who saved it, where one signs in. */
+  by: string | null;
+  body: T;
+}
+
+export type DocumentKind = "views" | "reports" | "colours" | "links";
+
+/** Somebody has saved the document meanwhile. */
+export class ConflictError extends Error {
+  constructor(
+    message: string,
+    /** As it is now; null: it is gone. */
+    readonly now: Saved<unknown> | null,
+  ) {
+    super(message);
+  }
+}
+
+export async function fetchDocuments<T>(project: string, kind: DocumentKind): Promise<Saved<T>[]> {
+  return (await askJson<{ documents: Saved<T>[] }>(documentPath(project, kind))).documents;
+}
+
+export function fetchDocument<T>(project: string, kind: DocumentKind, id: string): Promise<Saved<T>> {
+  return askJson(documentPath(project, kind, id));
+}
+
+/**
+ * Save a document in the place of the version that was read; null: there is none yet.
+ *
+ * @throws ConflictError: another one is there.
+ */
+export function saveDocument<T>(project: string, kind: DocumentKind, id: string, body: T, was: string | null): Promise<Saved<T>> {
+  const expected: Record<string, string> = was === null ? { "if-none-match": "*" } : { "if-match": `"${was}"` };
+  return changeDocument("PUT", documentPath(project, kind, id), { body }, expected);
+}
+
+/** @throws ConflictError: another one is there than the version that was read. */
+export function deleteDocument(project: string, kind: DocumentKind, id: string, was: string): Promise<void> {
+  return changeDocument("DELETE", documentPath(project, kind, id), {}, { "if-match": `"${was}"` });
+}
+
+/** A short id for where a long link leads; the same for the same. */
+export async function shortenLink(project: string, link: string): Promise<string> {
+  return (await post<Saved<string>>(`${projectPath(project)}/short`, { link })).id;
+}
+
+function documentPath(project: string, kind: DocumentKind, id?: string): string {
+  return `${projectPath(project)}/documents/${kind}${id === undefined ? "" : `/${encodeURIComponent(id)}`}`;
+}
+
+async function changeDocument<T>(method: string, path: string, body: unknown, expected: Record<string, string>): Promise<T> {
+  try {
+    const headers = { "content-type": "application/json", ...expected };
+    return await (await ask(path, { method, headers, body: JSON.stringify(body) })).json();
+  } catch (error) {
+    if (!(error instanceof ServerError) || error.status !== 412) throw error;
+    throw new ConflictError(error.message, (error.told as { document: Saved<unknown> | null }).document);
+  }
 }
 
 /** The runs that fit a condition, and the values of fields, of all of them at once. */
@@ -288,8 +358,8 @@ export function openChanges(
 ): { close(): void } {
   const stream = new EventSource(project === null ? "/api/changes" : `${projectPath(project)}/changes`);
   stream.addEventListener("change", (event) => {
-    const { version, runs } = JSON.parse(event.data) as Partial<Change> & { version: number };
-    hear({ version, runs: runs ?? [] });
+    const { version, runs, documents } = JSON.parse(event.data) as Partial<Change> & { version: number };
+    hear({ version, runs: runs ?? [], documents: documents ?? [] });
   });
   stream.addEventListener("error", () => {
     // The browser would retry by itself, but not after every kind of failure.

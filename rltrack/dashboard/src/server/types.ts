@@ -265,6 +265,8 @@ export interface SavedFile {
 export interface Change {
   version: number;
   runs: string[];
+  /** Kinds of documents of which some changed. */
+  documents: string[];
 }
 
 /** All versions of one name. */

@@ -16,6 +16,8 @@ class Navigation {
   readonly view: View = $derived(parseView(this.#query));
   /** What pages with a view of their own keep in the query; see `put`. */
   readonly params: URLSearchParams = $derived(new URLSearchParams(this.#query));
+  /** Counts the links that were followed: each asks for a page as it begins. */
+  arrivals = $state(0);
   /** What `undo` would take back, and `redo` do again. */
   readonly last: Step | null = $derived(this.#steps[this.#path]?.past.at(-1) ?? null);
   readonly next: Step | null = $derived(this.#steps[this.#path]?.future.at(-1) ?? null);
@@ -39,7 +41,14 @@ class Navigation {
   /** Go to another page. */
   go(href: string): void {
     this.#move(href, "pushState");
+    this.arrivals++;
     scrollTo(0, 0);
+  }
+
+  /** Be on another page, as if the link had led there. */
+  become(href: string): void {
+    this.#move(href, "replaceState", null);
+    this.arrivals++;
   }
 
   /** Change the view: a step that "back" undoes. */

@@ -32,6 +32,8 @@ export class ProjectStore {
   problem = $state<string | null>(null);
   /** Counts up with every change of the runs. */
   version = $state(0);
+  /** By kind of document, counts up with every change of some. */
+  documents = $state.raw<Record<string, number>>({});
 
   readonly live: number = $derived(this.runs.filter((run) => run.state === "running").length);
   readonly series: SeriesLoader;
@@ -47,7 +49,8 @@ export class ProjectStore {
   /** Fetch, and follow the changes, until the function that comes back is called. */
   start(): () => void {
     const soon = atMostEvery(REFRESH_MS, () => void this.#refresh());
-    const unfollow = follow(this.name, ({ version }) => {
+    const unfollow = follow(this.name, ({ version, documents }) => {
+      for (const kind of documents) this.documents = { ...this.documents, [kind]: (this.documents[kind] ?? 0) + 1 };
       // A smaller version is another server: what changed since ours is nothing it knows.
       if (this.#version !== null && version < this.#version) this.#version = null;
       if (version !== this.#version) soon.call();

@@ -7,7 +7,7 @@ export interface Told {
   undo: (() => Promise<void>) | null;
   bad: boolean;
   /** What the button says that calls `undo`. */
-  button: "Undo" | "Redo";
+  button: "Undo" | "Redo" | "Show";
   /** When it was done, in epoch milliseconds. */
   at: number;
 }

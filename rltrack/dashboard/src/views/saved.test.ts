@@ -12,13 +12,14 @@ test("a saved view comes back as it was saved", () => {
   expect(isChanged(query, queryOf("ab 1", query))).toBe(false);
   expect(new URLSearchParams(queryOf("ab 1", query)).get("view")).toBe("ab 1");
   expect(queryOf("ab", "")).toBe("?view=ab");
+  expect(queryOf("ab", "y=log", "?panel=loss&y=lin")).toBe("?view=ab&y=log&panel=loss");
   expect(lookOf(lookOf(query))).toBe(lookOf(query));
 });
 
 test("a bare link asks for the view that the project begins with", () => {
   expect(isBare("")).toBe(true);
   expect(isBare("?panel=loss")).toBe(true);
-  expect(isBare("?view=auto")).toBe(false);
+  expect(isBare("?view=ab")).toBe(true);
   expect(isBare("?y=log")).toBe(false);
 });
 

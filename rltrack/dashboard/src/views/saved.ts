@@ -14,15 +14,15 @@ export function isChanged(saved: string, query: string): boolean {
   return lookOf(saved) !== lookOf(query);
 }
 
-/** The query of a page that shows a saved view; where on the page one was is left. */
-export function queryOf(id: string, saved: string): string {
-  const look = lookOf(saved);
-  return `?view=${encodeURIComponent(id)}${look && `&${look}`}`;
+/** The query of a page that shows a saved view, at the place where one is. */
+export function queryOf(id: string, saved: string, now = ""): string {
+  const places = new URLSearchParams([...new URLSearchParams(now)].filter(([name]) => PLACES.has(name))).toString();
+  return `?${[`view=${encodeURIComponent(id)}`, lookOf(saved), places].filter(Boolean).join("&")}`;
 }
 
-/** Whether a link says nothing of how the page is to look. */
+/** Whether a link says nothing of how the page is to look, but for the view that it names. */
 export function isBare(query: string): boolean {
-  return lookOf(query) === "" && !new URLSearchParams(query).has("view");
+  return lookOf(query) === "";
 }
 
 /** A name that none of the others has: `plain`, `plain 2`. */
