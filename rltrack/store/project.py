@@ -21,6 +21,7 @@ from rltrack.errors import NotFoundError
 from rltrack.folder import RUN_JSON, RunFolder, State, run_folder
 from rltrack.journal.definitions import STEP
 from rltrack.store.catalog import CatalogFile, Known, proof_of
+from rltrack.store.colours import colours_of_runs
 from rltrack.store.documents import proof_of_kinds
 from rltrack.store.panel import most_common_axis
 from rltrack.store.run import RunDigest, RunReader
@@ -210,6 +211,7 @@ class Project:
         self._removed: dict[str, int] = {}
         self._documents: dict[str, int] = {}  # by kind, what tells that one has changed
         self._document_versions: dict[str, int] = {}
+        self._colours: dict[str, int] | None = None
         self._settled_look_at = 0.0
         self._to_look_at: list[ListedRun] = []
         self._known: dict[str, Known] | None = None
@@ -240,6 +242,8 @@ class Project:
             if changed or kinds:
                 self._version += 1
             self._document_versions |= dict.fromkeys(kinds, self._version)
+            if "colours" in kinds:
+                self._recolour()
             for run_id in changed:
                 self._revisions[run_id] = self._runs[run_id].revision
                 self._versions[run_id] = self._version
@@ -247,6 +251,18 @@ class Project:
                 self._catalog.store(self.name, ended)
             self._spare_memory()
             return self._version
+
+    def _recolour(self) -> None:
+        """Runs that have another colour now have changed."""
+        before, self._colours = self._chosen_colours(), colours_of_runs(self._root, self.name)
+        for run_id in before.keys() | self._colours.keys():
+            if run_id in self._runs and before.get(run_id) != self._colours.get(run_id):
+                self._versions[run_id] = self._version
+
+    def _chosen_colours(self) -> dict[str, int]:
+        if self._colours is None:
+            self._colours = colours_of_runs(self._root, self.name)
+        return self._colours
 
     def _due(self) -> list[ListedRun]:
         """Runs that have ended and are looked at again: a part of them each time, all in a while."""
@@ -406,8 +422,14 @@ class Project:
         return found
 
     def slot(self, run_id: str) -> int:
-        """The run's number by creation, for its colour. It stays when other runs go."""
+        """Its colour: the one that somebody chose, or its number by creation.
+
+        The latter stays when other runs go.
+        """
         with self._lock:
+            chosen = self._chosen_colours().get(run_id)
+            if chosen is not None:
+                return chosen
             if run_id not in self._slots:
                 self._scan()
                 for run in self.runs():

@@ -206,3 +206,38 @@ def test_a_long_link_becomes_a_short_one_that_restores_the_page(page: Page, addr
     page.goto(link)
     expect(page.get_by_role("dialog", name="train/loss")).to_be_visible()
     assert page.url == long
+
+
+def test_colours_are_kept_for_all_and_can_be_frozen(page: Page, address: str) -> None:
+    """Of runs and of groups; a group that comes later takes none of theirs."""
+
+    def swatches(kind: str) -> list[str]:
+        of = page.get_by_test_id(f"{kind}-row").get_by_test_id("run-toggle").locator("rect")
+        found: list[str] = of.evaluate_all("all => all.map(one => one.getAttribute('fill'))")
+        return found
+
+    page.goto(f"{address}/p/p?runs=all")
+    expect(page.get_by_test_id("run-row")).to_have_count(3)
+    before = swatches("run")
+    assert len(set(before)) == 3
+    page.locator('[data-run-id="sac0"]').get_by_test_id("run-check").click()
+    page.get_by_test_id("bulk-bar").get_by_role("button", name="colour").click()
+    page.get_by_role("button", name="colour 7").click()
+    expect(page.get_by_test_id("toast")).to_contain_text("1 run coloured")
+    page.goto(f"{address}/p/p?runs=all")
+    expect(page.get_by_test_id("run-row")).to_have_count(3)
+    after = swatches("run")
+    assert [a == b for a, b in zip(before, after, strict=True)] == [False, True, True]
+
+    page.keyboard.press("g")
+    expect(page.get_by_test_id("group-row")).to_have_count(2)
+    groups = swatches("group")
+    page.get_by_test_id("zones").click()
+    page.get_by_test_id("freeze").click()
+    expect(page.get_by_test_id("toast")).to_contain_text("Colours stay as they are")
+    page.request.post(
+        f"{address}/api/projects/p/delete",
+        data={"runs": ["ppo0", "ppo1"]},
+    )
+    expect(page.get_by_test_id("group-row")).to_have_count(1)
+    assert swatches("group") == groups[:1]

@@ -76,3 +76,25 @@ def test_open_pages_hear_of_a_change(client: httpx.Client) -> None:
         client.put(f"{VIEWS}/a", json={"body": 1})
         told = next(json.loads(line[5:]) for line in lines if line.startswith("data:"))
     assert (told["documents"], told["runs"]) == (["views"], [])
+
+
+def test_a_colour_that_somebody_chose_is_the_run_s_everywhere(client: httpx.Client) -> None:
+    """What was chosen counts more than what was frozen; a page hears of it as of any change."""
+
+    def slot(since: int = -1) -> tuple[int, dict[str, int]]:
+        found = client.get("/api/projects/p/runs", params={"since": since}).json()
+        return found["version"], {run["id"]: run["slot"] for run in found["runs"]}
+
+    colours = "/api/projects/p/documents/colours/project"
+    version, slots = slot()
+    assert slots == {"r": 0}
+    body = {"frozen": {"runs": {"r": 5, "other": 2}}, "runs": {}, "groups": {}}
+    client.put(colours, json={"body": body})
+    version, slots = slot(version)
+    assert slots == {"r": 5}
+    client.put(colours, json={"body": {**body, "runs": {"r": 7}}})
+    version, slots = slot(version)
+    assert slots == {"r": 7}
+    client.put(colours, json={"body": {"runs": {"r": "red"}}})
+    assert slot(version)[1] == {"r": 0}
+    assert client.get("/api/projects/p/runs/r").json()["slot"] == 0

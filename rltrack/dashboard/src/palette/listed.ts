@@ -1,9 +1,11 @@
 /** What can be found from where one is: what the server says, the pages of the project, and what can be done. */
 
 import type { SearchAnswer } from "../server/types";
+import type { Saved } from "../server/api";
 import type { Command } from "../state/keys";
 import { artifactPath, projectPath, runPath, type Route } from "../state/url";
 import { sectionsOf } from "../ui/sections";
+import { queryOf } from "../views/saved";
 import type { Item } from "./items";
 
 export function itemsOf(answer: SearchAnswer | null, commands: Command[], route: Route, open: (metric: string) => void): Item[] {
@@ -43,4 +45,12 @@ function runItem(run: SearchAnswer["runs"][number]): Item {
     href: runPath(run.project, run.id),
     found: true,
   };
+}
+
+/** The saved views of a project. */
+export function viewItems(project: string | null, views: Saved<{ name?: string; query?: string }>[]): Item[] {
+  return views.flatMap(({ id, body: { name, query } }): Item[] => {
+    if (project === null || typeof name !== "string" || typeof query !== "string") return [];
+    return [{ id: `view:${project}/${id}`, kind: "view", title: name, detail: project, href: projectPath(project) + queryOf(id, query) }];
+  });
 }
