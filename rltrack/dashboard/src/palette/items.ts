@@ -37,6 +37,7 @@ export function parseQuery(text: string): { kind: Kind | null; query: string } {
 const RECENT = 30;
 const FOUND_ELSEWHERE = 30;
 const RUN_OF_MANY = -4;
+const ALL_OF_A_KIND = 50;
 
 /** The items that fit, best first; with nothing typed, those chosen lately, and then all in their order. */
 export function found(items: Item[], text: string, recent: string[]): Found[] {
@@ -47,7 +48,7 @@ export function found(items: Item[], text: string, recent: string[]): Found[] {
   items.forEach((item, at) => {
     if ((kind && item.kind !== kind) || seen.has(item.id)) return;
     seen.add(item.id);
-    const fitting = fit(query, item.title) ?? (item.found ? { score: FOUND_ELSEWHERE, marks: [] } : null);
+    const fitting = fit(query, item.title) ?? byKind(query, item) ?? (item.found ? { score: FOUND_ELSEWHERE, marks: [] } : null);
     if (!fitting) return;
     const place = places.get(item.id);
     const lately = place === undefined ? 0 : query ? RECENT / (1 + place / 4) : 1000 - place;
@@ -55,4 +56,12 @@ export function found(items: Item[], text: string, recent: string[]): Found[] {
     scored.push({ item, marks: fitting.marks, score: fitting.score + lately + many, at });
   });
   return scored.sort((a, b) => b.score - a.score || a.at - b.at).map(({ item, marks }) => ({ item, marks }));
+}
+
+/** `view losses`: one of the words may say what it is. */
+function byKind(query: string, { kind, title }: Item): { score: number; marks: [number, number][] } | null {
+  const words = query.toLowerCase().split(/\s+/);
+  const rest = words.filter((word) => word !== kind && word !== `${kind}s`);
+  if (rest.length === words.length) return null;
+  return rest.length ? fit(rest.join(" "), title) : { score: ALL_OF_A_KIND, marks: [] };
 }

@@ -49,6 +49,8 @@ describe("what is found", () => {
   test("one kind alone", () => {
     expect(parseQuery("> theme")).toEqual({ kind: "action", query: "theme" });
     expect(ids(">")).toEqual(["a"]);
+    expect(ids("run dark")).toContain("s");
+    expect(ids("projects")[0]).toBe("p");
     expect(ids("@dark")).toEqual(["s", "t"]);
   });
 });

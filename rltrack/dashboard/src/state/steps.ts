@@ -30,14 +30,19 @@ const ONE_STEP_MS = 1500;
  * Where one is within a page, and not how it looks: a tab, a file, the chart that fills the screen, a
  * place in a video. It has the browser's "back", and is left alone when a step is taken back.
  */
-export const PLACES = new Set(["tab", "panel", "step", "clip", "at", "file", "show", "video", "s", "page"]);
+const PLACES = new Set(["tab", "panel", "step", "clip", "at", "file", "show", "video", "s", "page", "find", "only", "writer", "order", "equal"]);
+
+/** Some of them are there once for each table of a page: `find:config`. */
+export function isPlace(name: string): boolean {
+  return PLACES.has(name.split(":")[0]!);
+}
 
 /** How two queries differ, but for where one is; null: they do not. */
 export function difference(before: string, after: string): { before: Part; after: Part } | null {
   const [old, now] = [new URLSearchParams(before), new URLSearchParams(after)];
   const parts: { before: Part; after: Part } = { before: {}, after: {} };
   for (const name of new Set([...old.keys(), ...now.keys()])) {
-    if (PLACES.has(name) || old.get(name) === now.get(name)) continue;
+    if (isPlace(name) || old.get(name) === now.get(name)) continue;
     parts.before[name] = old.get(name);
     parts.after[name] = now.get(name);
   }

@@ -1,11 +1,11 @@
 /** What a saved view holds, and whether a page still looks like it. */
 
-import { PLACES } from "../state/steps";
+import { isPlace } from "../state/steps";
 
 /** What is kept of a query: how the page looks, and not where on it one is. In one order, so that equal views are equal texts. */
 export function lookOf(query: string): string {
   const params = new URLSearchParams(query);
-  for (const name of [...params.keys()]) if (PLACES.has(name) || name === "view") params.delete(name);
+  for (const name of [...params.keys()]) if (isPlace(name) || name === "view") params.delete(name);
   params.sort();
   return params.toString().replaceAll("%2F", "/").replaceAll("%2C", ",");
 }
@@ -16,7 +16,7 @@ export function isChanged(saved: string, query: string): boolean {
 
 /** The query of a page that shows a saved view, at the place where one is. */
 export function queryOf(id: string, saved: string, now = ""): string {
-  const places = new URLSearchParams([...new URLSearchParams(now)].filter(([name]) => PLACES.has(name))).toString();
+  const places = new URLSearchParams([...new URLSearchParams(now)].filter(([name]) => isPlace(name))).toString();
   return `?${[`view=${encodeURIComponent(id)}`, lookOf(saved), places].filter(Boolean).join("&")}`;
 }
 
