@@ -70,7 +70,12 @@ def runs(root: Path) -> None:
 
 
 #: Dialogs: the page, and how they are opened.
-DIALOGS = [("/p/p", "Control+k"), ("/p/p", "Control+/"), ("/", "Control+k")]
+DIALOGS = [
+    ("/p/p", "Control+k"),
+    ("/p/p", "Control+/"),
+    ("/p/p", "Control+s"),
+    ("/", "Control+k"),
+]
 
 
 def _look(page: Page, address: str, path: str, keys: str | None = None) -> list[str]:
@@ -80,7 +85,7 @@ def _look(page: Page, address: str, path: str, keys: str | None = None) -> list[
     page.wait_for_timeout(700)  # charts and lazy parts are there, too
     if keys:
         page.keyboard.press(keys)
-        expect(page.locator("dialog[open]")).to_be_visible()
+        expect(page.locator("dialog[open], [role=dialog]")).to_be_visible()
         page.wait_for_timeout(300)
     wrong = []
     width = page.viewport_size["width"] if page.viewport_size else 0

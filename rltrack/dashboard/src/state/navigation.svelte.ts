@@ -63,7 +63,7 @@ class Navigation {
 
   /** Change some parameters of the query; null takes one away. A step that "back" undoes, or none. */
   put(change: Part, how: How = "pushState"): void {
-    this.#move(this.#path + changed(change), how);
+    this.#move(this.#path + queryWith(change), how);
   }
 
   /** Take back what was changed last about this page, wherever one looks at it by now. */
@@ -72,7 +72,7 @@ class Navigation {
     const step = this.last;
     if (!step) return null;
     const steps = takenBack(this.#here);
-    this.#move(this.#path + changed(step.before), "pushState");
+    this.#move(this.#path + queryWith(step.before), "pushState");
     this.#keep(steps);
     return step;
   }
@@ -82,7 +82,7 @@ class Navigation {
     const step = this.next;
     if (!step) return null;
     const steps = doneAgain(this.#here);
-    this.#move(this.#path + changed(step.after), "pushState");
+    this.#move(this.#path + queryWith(step.after), "pushState");
     this.#keep(steps);
     return step;
   }
@@ -113,7 +113,7 @@ class Navigation {
 }
 
 /** The query with some of its parameters changed. */
-function changed(change: Part): string {
+export function queryWith(change: Part): string {
   const params = new URLSearchParams(location.search);
   for (const [name, value] of Object.entries(change)) {
     if (value === null || value === "") params.delete(name);

@@ -10,6 +10,9 @@ import type { Metric, Run, RunsAnswer } from "../server/types";
 /** Live points are fetched this often at most: a second, less the time that it takes, so that none is older than a second. */
 export const REFRESH_MS = 950;
 
+/** Kinds of documents that pages of a project show. */
+const FOLLOWED = ["views", "colours", "reports"];
+
 export function loaderFor(project: string): SeriesLoader {
   return new SeriesLoader(
     async (panels) => {
@@ -41,6 +44,7 @@ export class ProjectStore {
   #version: number | null = null;
   #fetching = false;
   #again = false;
+  #streams = 0;
 
   constructor(readonly name: string) {
     this.series = loaderFor(name);
@@ -49,8 +53,11 @@ export class ProjectStore {
   /** Fetch, and follow the changes, until the function that comes back is called. */
   start(): () => void {
     const soon = atMostEvery(REFRESH_MS, () => void this.#refresh());
-    const unfollow = follow(this.name, ({ version, documents }) => {
-      for (const kind of documents) this.documents = { ...this.documents, [kind]: (this.documents[kind] ?? 0) + 1 };
+    const unfollow = follow(this.name, ({ version, runs, documents }) => {
+      // A stream that has just opened again tells of nothing that was before.
+      const all = this.#streams > 0 && runs.length + documents.length === 0;
+      if (runs.length + documents.length === 0) this.#streams += 1;
+      for (const kind of all ? FOLLOWED : documents) this.documents = { ...this.documents, [kind]: (this.documents[kind] ?? 0) + 1 };
       // A smaller version is another server: what changed since ours is nothing it knows.
       if (this.#version !== null && version < this.#version) this.#version = null;
       if (version !== this.#version) soon.call();
