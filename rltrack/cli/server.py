@@ -6,16 +6,33 @@ import argparse
 import contextlib
 import os
 import re
-from typing import Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 from rltrack.cli.output import root_of
 from rltrack.cli.parser import Commands
 from rltrack.errors import UsageError
 
+if TYPE_CHECKING:
+    from rltrack.hub.config import HubConfig
+
 
 def add_to(commands: Commands) -> None:
     """Add `server`."""
     server = commands.add("server", _server, "serve a team: accounts, runs of other machines")
+    server.add_argument(
+        "work",
+        nargs="?",
+        choices=("backup", "restore", "verify", "migrate"),
+        help="instead of serving: copy a server that may run meanwhile into a folder, make one "
+        "out of such a copy, read a copy through, or bring the database up to date",
+    )
+    server.add_argument("place", nargs="?", metavar="BACKUP", help="the folder of the copy")
+    server.add_argument(
+        "--check",
+        action="store_true",
+        help="with migrate: change nothing, and fail if there is something to do",
+    )
     server.add_argument("--host", help="address to listen on (default: 127.0.0.1)")
     server.add_argument("--port", type=int, help="port to listen on (default: 7777)")
     server.add_argument(
@@ -80,6 +97,8 @@ def _server(options: argparse.Namespace) -> int:
         accounts=options.accounts,
     )
 
+    if options.work is not None:
+        return _work(options, config)
     if options.password_link is not None:
         from rltrack.hub.app import password_link
 
@@ -92,6 +111,46 @@ def _server(options: argparse.Namespace) -> int:
 
     with contextlib.suppress(KeyboardInterrupt):  # the way to end it, and no failure
         serve(config, _port(said("port")), on_started=started)
+    return 0
+
+
+def _work(options: argparse.Namespace, config: HubConfig) -> int:
+    if options.work == "migrate":
+        return _migrate(config, check=options.check)
+    from rltrack.hub import backup
+
+    if options.place is None:
+        raise UsageError(f"say a folder: rltrack server {options.work} FOLDER")
+    place = Path(options.place)
+    if options.work == "backup":
+        told = backup.back_up(config, place)
+        done = f"{config.root} is copied to {place}"
+    elif options.work == "restore":
+        told = backup.restore(config, place)
+        done = f"{config.root} is made out of {place}"
+    else:
+        told = backup.verify(place)
+        done = f"{place} is whole"
+    size = f"{told.files} files, {told.size_bytes} bytes"
+    print(f"rltrack: {done}: {size}" + (f", {told.linked} of them links" if told.linked else ""))
+    if told.schema is None:
+        print("rltrack: the accounts are in PostgreSQL, and not in it: see pg_dump")
+    return 0
+
+
+def _migrate(config: HubConfig, *, check: bool) -> int:
+    from rltrack.hub.database import Database, newest_schema, schema_of
+
+    present, newest = schema_of(config.database_url), newest_schema()
+    if present == newest:
+        print(f"rltrack: the database's schema is {newest}, and up to date")
+        return 0
+    before = "has no schema" if present is None else f"has schema {present}"
+    if check:
+        print(f"rltrack: the database {before}; this rltrack would bring it to {newest}")
+        return 1
+    Database(config.database_url).close()
+    print(f"rltrack: the database {before.replace('has', 'had')}, and now has {newest}")
     return 0
 
 

@@ -42,22 +42,21 @@ class Database:
     Args:
         url: ``sqlite:///path`` or ``postgresql://user:password@host/name``.
 
+        revision: of the schema; tests of upgrades want an older one.
+
     Raises:
         UsageError: it cannot be opened, or a newer rltrack has upgraded it.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, revision: str = "head") -> None:
         self.engine = _engine(url)
         self.is_sqlite = self.engine.dialect.name == "sqlite"
         self._reader = self.engine.execution_options(rltrack_writes=False)
         try:
-            self._upgrade()
+            self._upgrade(revision)
         except DBAPIError as failure:
             self.engine.dispose()
-            raise UsageError(
-                f"cannot open the database {self.engine.url.render_as_string()}: {failure.orig}; "
-                "see --database"
-            ) from failure
+            raise _unopened(self.engine, failure) from failure
         except BaseException:
             self.engine.dispose()
             raise
@@ -84,25 +83,79 @@ class Database:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _upgrade(self) -> None:
+    def _upgrade(self, revision: str) -> None:
         """One process upgrades, the others wait for it and then find nothing to do."""
         with self.engine.begin() as connection:  # SQLite: has the write lock from here on
             if not self.is_sqlite:
                 lock = text("SELECT pg_advisory_xact_lock(:lock)")
                 connection.execute(lock, {"lock": _UPGRADE_LOCK})
-            config = Config()
-            config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+            config = _migrations()
             config.attributes["connection"] = connection
-            present = MigrationContext.configure(connection).get_current_heads()
-            known = {
-                script.revision for script in ScriptDirectory.from_config(config).walk_revisions()
-            }
-            if newer := set(present) - known:
-                raise UsageError(
-                    f"the database's schema is {', '.join(sorted(newer))}, which this rltrack does "
-                    "not know: a newer one has upgraded it; install that, or restore a backup"
-                )
-            command.upgrade(config, "head")
+            _present(connection)
+            command.upgrade(config, revision)
+
+
+def schema_of(url: str) -> str | None:
+    """The version of a database's schema, which is left as it is; None: it has none yet.
+
+    Raises:
+        UsageError: it cannot be opened, or a newer rltrack has upgraded it.
+    """
+    file = sqlite_file(url)
+    if file is not None and not file.exists():
+        return None
+    engine = _engine(url)
+    try:
+        with engine.connect() as connection:
+            return _present(connection)
+    except DBAPIError as failure:
+        raise _unopened(engine, failure) from failure
+    finally:
+        engine.dispose()
+
+
+def newest_schema() -> str:
+    """The version that this rltrack brings a database to."""
+    return revisions()[-1]
+
+
+def revisions() -> list[str]:
+    """All versions of the schema that ever were, the oldest first."""
+    scripts = ScriptDirectory.from_config(_migrations()).walk_revisions()
+    return [script.revision for script in scripts][::-1]
+
+
+def sqlite_file(url: str) -> Path | None:
+    """The file of an SQLite database; None: it is another kind."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        return None
+    is_file = parsed.drivername == "sqlite" and parsed.database
+    return Path(str(parsed.database)) if is_file else None
+
+
+def _present(connection: Connection) -> str | None:
+    """Its version, unless that is none of ours."""
+    present = MigrationContext.configure(connection).get_current_heads()
+    if newer := set(present) - set(revisions()):
+        raise UsageError(
+            f"the database's schema is {', '.join(sorted(newer))}, which this rltrack does "
+            "not know: a newer one has upgraded it; install that, or restore a backup"
+        )
+    return present[0] if present else None
+
+
+def _migrations() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    return config
+
+
+def _unopened(engine: Engine, failure: DBAPIError) -> UsageError:
+    return UsageError(
+        f"cannot open the database {engine.url.render_as_string()}: {failure.orig}; see --database"
+    )
 
 
 def _engine(url: str) -> Engine:

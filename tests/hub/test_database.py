@@ -13,8 +13,8 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 import rltrack
-from rltrack.hub.database import Database
-from rltrack.hub.models import Attempts, Base
+from rltrack.hub.database import Database, newest_schema, revisions, schema_of
+from rltrack.hub.models import Attempts, Base, Entity
 
 
 def test_the_migrations_make_the_tables_of_the_models(database_url: str) -> None:
@@ -80,3 +80,30 @@ def test_the_file_is_its_users_own(tmp_path: Path) -> None:
         mode = stat.S_IMODE((tmp_path / "new" / "hub.sqlite").stat().st_mode)
 
     assert mode == 0o600
+
+
+@pytest.mark.parametrize("revision", revisions())
+def test_an_older_database_is_upgraded_with_what_it_holds(database_url: str, revision: str) -> None:
+    """From each version that ever was: servers skip releases."""
+    assert schema_of(database_url) is None
+    Database(database_url, revision).close()
+    assert schema_of(database_url) == revision
+    engine = sqlalchemy.create_engine(database_url.replace("postgresql:", "postgresql+psycopg:"))
+    with engine.begin() as connection:
+        entities = sqlalchemy.Table("entities", sqlalchemy.MetaData(), autoload_with=connection)
+        [ann, bob] = [
+            {column.name: _some(column, name) for column in entities.columns if not column.nullable}
+            for name in ("ann", "bob")
+        ]
+        connection.execute(entities.insert(), [ann | {"id": 1}, bob | {"id": 2}])
+    engine.dispose()
+
+    with Database(database_url) as database, database.read() as session:
+        assert schema_of(database_url) == newest_schema()
+        found = session.scalars(sqlalchemy.select(Entity).order_by(Entity.id))
+        assert [(one.id, one.name) for one in found] == [(1, "ann"), (2, "bob")]
+
+
+def _some(column: sqlalchemy.Column[object], name: str) -> object:
+    kind = column.type.python_type
+    return name if column.name == "name" else "user" if kind is str else kind()
