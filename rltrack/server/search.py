@@ -41,9 +41,11 @@ class _Line:
 class _Index:
     """Of one project, as of a version of it."""
 
+    project: Project | None = None
     version: int = -1
     lines: dict[str, _Line] = field(default_factory=dict)
-    metrics: list[str] = field(default_factory=list)
+    metrics: list[str] | None = None
+    """None: nobody has asked since runs have changed."""
     artifacts: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -81,7 +83,9 @@ class Search:
             here = indexes.get(near or "")
             if here is None or near is None or sight.runs_of(near) is not None:
                 here = _Index()  # of a project of which one sees some runs, only these
-            metrics = _texts(here.metrics, words, limit)
+            elif here.metrics is None and here.project is not None:
+                here.metrics = [one.key for one in here.project.metrics()]
+            metrics = _texts(here.metrics or [], words, limit)
             named = {one["name"]: one for one in here.artifacts}
             artifacts = [named[name] for name in _texts(list(named), words, limit)]
             projects = _texts(list(indexes), words, limit)
@@ -99,7 +103,7 @@ class Search:
                 project = self._catalog.project(name)
             except NotFoundError:
                 continue  # removed meanwhile
-            self._take(project, self._indexes.setdefault(name, _Index()))
+            self._take(project, self._indexes.setdefault(name, _Index(project)))
         self._looked_at = time.monotonic()
 
     def _take(self, project: Project, index: _Index) -> None:
@@ -115,7 +119,7 @@ class Search:
             index.lines.pop(run_id, None)
         for run in changed:
             index.lines[run.id] = _line_of(run.digest())
-        index.metrics = [metric.key for metric in project.metrics()]
+        index.metrics = None
         index.version = version
 
 

@@ -112,3 +112,30 @@ def test_whoever_is_not_signed_in_is_asked_to_and_comes_back(
     page.get_by_role("button", name="Sign in").click()
     expect(page).to_have_url(f"{address}/p/ann%2Fwalk?q=one")
     expect(page.get_by_test_id("account")).to_have_text("ann")
+
+
+def test_a_view_is_begun_with_by_oneself_or_by_everybody(
+    page: Page, link: str, address: str
+) -> None:
+    """Where people sign in, each may begin with another view."""
+    expect_fault(page, "Blocked script execution")  # of the page that the run logged
+    page.goto(link)
+    page.get_by_label("Name").fill("ann")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Make the account").click()
+    expect(page.get_by_test_id("account")).to_have_text("ann")
+    page.goto(f"{address}/p/ann%2Fwalk?y=log")
+    expect(page.get_by_test_id("run-row")).to_have_count(2)
+    page.keyboard.press("Control+s")
+    page.get_by_test_id("view-name").fill("log scale")
+    page.keyboard.press("Enter")
+    menu = page.get_by_test_id("views")
+    expect(menu).to_contain_text("log scale")
+    menu.click()
+    expect(page.get_by_role("dialog")).to_contain_text("mine")
+    page.get_by_test_id("view-first-mine").click()
+    expect(page.get_by_test_id("toast")).to_contain_text("begins with log scale for you")
+    page.goto(f"{address}/p/ann%2Fwalk")
+    expect(page.get_by_role("radio", name="log", exact=True)).to_be_checked()
+    documents = page.request.get(f"{address}/api/projects/ann%2Fwalk/documents/views").json()
+    assert {one["id"]: one["by"] for one in documents["documents"]}["first-ann"] == "ann"

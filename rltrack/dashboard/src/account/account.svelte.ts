@@ -6,6 +6,8 @@ import type { Account } from "./types";
 class AccountStore {
   /** Null: it is not known yet, or the server has no accounts. */
   account = $state.raw<Account | null>(null);
+  /** Whether it is known who this is. */
+  known = $state(false);
   #asked = false;
 
   /** Ask once; a dashboard of one's own folder has nobody to sign in. */
@@ -14,7 +16,8 @@ class AccountStore {
     this.#asked = true;
     fetchMeta()
       .then((meta) => (meta.accounts ? this.reload() : undefined))
-      .catch(() => (this.#asked = false));
+      .catch(() => (this.#asked = false))
+      .finally(() => (this.known = true));
   }
 
   async reload(): Promise<void> {

@@ -11,7 +11,7 @@ export interface View {
   query: string;
 }
 
-/** The document that says which view the project begins with. */
+/** The document that says which view the project begins with; `first-ann`: for Ann. */
 const FIRST = "first";
 /** In the place of a view's id: the page as it is with no view at all. */
 export const AUTO = "auto";
@@ -20,14 +20,36 @@ export type SavedView = Saved<View>;
 
 export class ViewsStore {
   views = $state.raw<SavedView[]>([]);
-  /** The view that the project begins with, and the version of the document that says so. */
-  first = $state.raw<{ id: string | null; version: string | null }>({ id: null, version: null });
+  /** The documents that say which view the project begins with. */
+  #firsts = $state.raw<Saved<{ first?: string | null }>[]>([]);
   loaded = $state(false);
   problem = $state<string | null>(null);
   /** The views that this page has shown, as they were then: what is changed here was made from these. */
   #shown = $state.raw<Record<string, SavedView>>({});
 
-  constructor(readonly project: string) {}
+  /** @param me: who has signed in; null where nobody does. */
+  constructor(
+    readonly project: string,
+    readonly me: () => string | null,
+  ) {}
+
+  /** The view that the project begins with: one's own, or that for everybody. */
+  get first(): string | null {
+    return this.firstOf(true) ?? this.firstOf(false);
+  }
+
+  firstOf(mine: boolean): string | null {
+    return this.#first(mine)?.body.first ?? null;
+  }
+
+  #first(mine: boolean): Saved<{ first?: string | null }> | null {
+    return this.#firsts.find(({ id }) => id === this.#firstId(mine)) ?? null;
+  }
+
+  #firstId(mine: boolean): string {
+    const me = this.me();
+    return mine && me !== null ? `${FIRST}-${me}` : FIRST;
+  }
 
   /** Fetch, and again when the server comes back, until the function that comes back is called. */
   start(): () => void {
@@ -37,11 +59,10 @@ export class ViewsStore {
 
   async refresh(): Promise<void> {
     try {
-      const found = await fetchDocuments<View & { first?: string }>(this.project, "views");
-      const pointer = found.find(({ id }) => id === FIRST);
-      this.first = { id: pointer?.body.first || null, version: pointer?.version ?? null };
+      const found = await fetchDocuments<View & { first?: string | null }>(this.project, "views");
+      this.#firsts = found.filter(({ id }) => isFirst(id));
       this.views = found
-        .filter(({ id, body }) => id !== FIRST && typeof body.name === "string" && typeof body.query === "string")
+        .filter(({ id, body }) => !isFirst(id) && typeof body.name === "string" && typeof body.query === "string")
         .sort((a, b) => a.body.name.localeCompare(b.body.name));
       // A page that was loaded again was made from what is there now, as far as it knows.
       const here = this.get(navigation.view.saved);
@@ -58,7 +79,7 @@ export class ViewsStore {
   /** A link that does not say how the page is to look shows the view that it names, or the first. */
   arrive(): void {
     if (!this.loaded || !isBare(navigation.query)) return;
-    const view = this.get(navigation.view.saved ?? this.first.id);
+    const view = this.get(navigation.view.saved ?? this.first);
     if (view) this.show(view, null);
   }
 
@@ -120,7 +141,7 @@ export class ViewsStore {
 
   async remove(view: SavedView): Promise<void> {
     await deleteDocument(this.project, "views", view.id, view.version);
-    if (this.first.id === view.id) await this.begin(null);
+    for (const mine of new Set([true, this.me() === null])) if (this.firstOf(mine) === view.id) await this.begin(null, mine);
     await this.refresh();
   }
 
@@ -130,12 +151,16 @@ export class ViewsStore {
     await this.refresh();
   }
 
-  /** Let the project begin with a view, or with none. */
-  async begin(id: string | null): Promise<void> {
+  /** Let the project begin with a view, or with none: for oneself, or for everybody. */
+  async begin(id: string | null, mine: boolean): Promise<void> {
     try {
-      await saveDocument(this.project, "views", FIRST, { first: id }, this.first.version);
+      await saveDocument(this.project, "views", this.#firstId(mine), { first: id }, this.#first(mine)?.version ?? null);
     } finally {
       await this.refresh();
     }
   }
+}
+
+function isFirst(id: string): boolean {
+  return id === FIRST || id.startsWith(`${FIRST}-`);
 }
