@@ -31,6 +31,7 @@ class Trial:
         resume: whether the first run goes on with what an agent that died left.
         parent: id of the run whose weights the trial goes on from, if it copies one.
         runs: that have begun.
+        entity: the user or team on whose server's project the sweep is.
     """
 
     sweep_id: str
@@ -41,6 +42,7 @@ class Trial:
     resume: bool = False
     parent: str | None = None
     runs: list[Any] = field(default_factory=list)
+    entity: str | None = None
 
     def settings(self, chosen: Settings) -> Settings:
         """The settings of the next run, of those that were chosen."""
@@ -49,6 +51,7 @@ class Trial:
             chosen,
             sweep_id=self.sweep_id,
             project=self.project or chosen.project,
+            entity=self.entity or chosen.entity,
             dir=self.dir or chosen.dir,
             run_id=self.run_id if first else None,
             resume="allow" if first and self.resume else None,

@@ -15,7 +15,7 @@ import dataclasses
 import json
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -67,6 +67,11 @@ class RunFolder:
     path: Path
 
     @property
+    def project(self) -> str:
+        """The name of the project."""
+        return name_of_folder(self.path.parent.name)
+
+    @property
     def journal(self) -> Path:
         """The journal's segments."""
         return self.path / "journal"
@@ -90,6 +95,16 @@ class RunFolder:
     def run_json(self) -> Path:
         """The run's facts; its mtime is the run's heartbeat."""
         return self.path / RUN_JSON
+
+    def catch_up(self) -> None:
+        """Have here what the run wrote by now: nothing is to be done, since it writes here."""
+
+    def elsewhere(self) -> Mapping[str, int]:
+        """The sizes of files of the run that are not here yet, by their paths: there are none."""
+        return {}
+
+    def fetch(self, path: str) -> None:
+        """Have a file of the run here, by its path in the folder."""
 
     def write_facts(self, facts: RunFacts) -> None:
         """Replace `run.json`; a reader sees the old or the new.

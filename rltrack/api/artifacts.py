@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rltrack._names import default_project
 from rltrack.artifacts.artifact import Artifact, find
@@ -12,6 +13,9 @@ from rltrack.artifacts.collection import Collection, collections
 from rltrack.artifacts.names import checked_name
 from rltrack.errors import NotFoundError
 from rltrack.settings import resolve
+
+if TYPE_CHECKING:
+    from rltrack.api.copies import Server
 
 
 class ArtifactCollection:
@@ -102,6 +106,16 @@ class ArtifactQueries:
     """What `Api` asks of artifacts. Names are ``name``, or ``project/name`` of any project."""
 
     root: Path
+    _server: Server | None
+
+    def _place(self, project: str | None) -> str:
+        """The project that is meant; of a server, what says which versions it has is here then."""
+        name = project or _project()
+        if self._server is None:
+            return name.rpartition("/")[2]
+        whole = self._server.whole_name(name)
+        self._server.copy_versions(whole)
+        return whole
 
     def artifact(self, name: str, type: str | None = None) -> Artifact:
         """A version.
@@ -116,7 +130,10 @@ class ArtifactQueries:
             ArtifactError: it is of another type.
             UsageError: it is no name.
         """
-        return find(self.root, name, project=_project(), type=type)
+        above, _, last = name.rpartition("/")
+        if self._server is not None or not above:
+            return find(self.root, last, project=self._place(above or None), type=type)
+        return find(self.root, name, type=type)
 
     def artifact_exists(self, name: str, type: str | None = None) -> bool:
         """Whether `artifact` would find one."""
@@ -141,8 +158,8 @@ class ArtifactQueries:
         Raises:
             NotFoundError: there is none of that name and type.
         """
-        *above, last = name.split("/")
-        project = above[-1] if above else _project()
+        above, _, last = name.rpartition("/")
+        project = self._place(above or None)
         found = ArtifactCollection(Collection(self.root, project, checked_name(last)))
         if not len(found) or type_name not in (None, found.type):
             there = ", ".join(one.name for one in self._collections(project, type_name)[:10])
@@ -164,11 +181,11 @@ class ArtifactQueries:
         self, project_name: str, type_name: str, per_page: int = 50
     ) -> list[ArtifactCollection]:
         """The artifacts of a project and type, by name."""
-        return self._collections(project_name.rsplit("/", 1)[-1], type_name)
+        return self._collections(self._place(project_name), type_name)
 
     def artifact_types(self, project: str | None = None) -> list[ArtifactType]:
         """The types of artifacts in a project, by name."""
-        chosen = project.rsplit("/", 1)[-1] if project else _project()
+        chosen = self._place(project)
         by_type: dict[str, list[ArtifactCollection]] = {}
         for one in self._collections(chosen, None):
             by_type.setdefault(one.type, []).append(one)

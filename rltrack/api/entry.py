@@ -7,6 +7,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rltrack._credentials import connection
 from rltrack.api.artifacts import ArtifactQueries
 from rltrack.api.cloud import refused
 from rltrack.api.projects import Project as ProjectName
@@ -24,19 +25,28 @@ from rltrack.store.query import compile_filters, orders_of
 if TYPE_CHECKING:
     import pandas as pd
 
+    from rltrack.api.copies import Server
     from rltrack.store.run import RunReader
     from rltrack.store.tables import LoggedTable, Steps
 
 
 class Api(ArtifactQueries, Projects, Sweeps, Transfer):
-    """The runs of a folder.
+    """The runs of a folder, or of a server.
 
     Args:
         root: the folder of all projects; by default that of the settings (``RLTRACK_DIR``, a
             settings file, ``./rltrack-runs``). A dict is taken for `overrides`.
-        timeout: accepted for W&B's scripts, as `api_key` is: nothing is asked over a network.
-        api_key: see `timeout`.
-        overrides: W&B's choices for paths that leave something out: ``project`` and ``entity``.
+        timeout: accepted for W&B's scripts.
+        api_key: of the server; by default that of ``rltrack login`` or ``RLTRACK_API_KEY``.
+        base_url: the address of a server, whose runs are read instead; an empty text is the server
+            of the settings. Projects are called ``project`` there or, of others than oneself,
+            ``entity/project``. What is looked into is copied to the user's cache folder.
+        overrides: W&B's choices for paths that leave something out: ``project`` and ``entity``;
+            also ``base_url``.
+
+    Raises:
+        UsageError: there is no such server in the settings.
+        StorageError: copies cannot be kept.
     """
 
     def __init__(
@@ -45,13 +55,22 @@ class Api(ArtifactQueries, Projects, Sweeps, Transfer):
         timeout: float | None = None,
         api_key: str | None = None,
         *,
+        base_url: str | None = None,
         overrides: Mapping[str, Any] | None = None,
     ) -> None:
         if isinstance(root, Mapping):
             root, overrides = None, root
+        self._overrides = overrides or {}
+        address = base_url if base_url is not None else self._overrides.get("base_url")
+        self._server = None if address is None else _server_of(address, api_key)
+        if self._server is not None:
+            self.root = self._server.root
+            from rltrack.api.copies import ServerCatalog
+
+            self._catalog: Catalog = ServerCatalog(self._server)
+            return
         chosen = resolve().dir if root is None else root
         self.root = Path(chosen or ".").absolute()
-        self._overrides = overrides or {}
         self._catalog = Catalog(self.root)
 
     def projects(self, entity: str | None = None, per_page: int = 200) -> list[ProjectName]:
@@ -114,7 +133,7 @@ class Api(ArtifactQueries, Projects, Sweeps, Transfer):
             UsageError: the project is not said.
         """
         *before, run_id = path.strip("/").split("/")
-        name = project if project is not None else before[-1] if before else None
+        name = project if project is not None else "/".join(before[-2:]) if before else None
         if name is None:
             name = self._chosen_project(f"run({path!r})")
         found = self._project(name)
@@ -240,7 +259,7 @@ class Api(ArtifactQueries, Projects, Sweeps, Transfer):
         return write_preset(self.root, project, name, display_name or name, spec)
 
     def _project(self, name: str) -> Project:
-        return self._catalog.project(name.rpartition("/")[2])
+        return self._catalog.project(self._catalog.named(name))
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
@@ -248,4 +267,15 @@ class Api(ArtifactQueries, Projects, Sweeps, Transfer):
         raise refused(name)
 
     def __repr__(self) -> str:
-        return f"<rltrack.Api {self.root}>"
+        return f"<rltrack.Api {self.root if self._server is None else self._server.address}>"
+
+
+def _server_of(address: str, api_key: str | None) -> Server:
+    told = connection(resolve(server=address or None, api_key=api_key))
+    if told is None:
+        raise UsageError(
+            "no server is configured; `rltrack login URL` does that, or say base_url='https://…'"
+        )
+    from rltrack.api.copies import server_of
+
+    return server_of(told)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 import hashlib
 import mimetypes
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,8 @@ from rltrack.api.recorded import Recorded
 from rltrack.api.told import near
 from rltrack.artifacts.artifact import Artifact, find, used
 from rltrack.artifacts.names import checked_aliases
-from rltrack.errors import NotFoundError, StorageError
+from rltrack.errors import NotFoundError, StorageError, UnsupportedError
+from rltrack.folder import RunFolder
 from rltrack.store.edit import link_artifact
 from rltrack.store.media_file import copy_into
 
@@ -29,12 +30,11 @@ class WithFiles(Recorded):
             names: only these; by default all.
             pattern: only names that fit it, with ``*`` and ``?``.
         """
-        found = [
-            File(path, path.relative_to(place).as_posix() if place.name == "files" else None)
-            for place in (self._listed.folder.files, self._listed.folder.media)
-            for path in sorted(place.rglob("*"))
-            if path.is_file() and not path.name.startswith(".")
-        ]
+        folder = self._listed.folder
+        folder.catch_up()
+        there = {path.relative_to(folder.path).as_posix() for path in _files_below(folder)}
+        places = sorted({*there, *folder.elsewhere()}, key=lambda name: name.split("/"))
+        found = [File(folder, place) for place in places if "/." not in place]
         return [
             file
             for file in found
@@ -77,6 +77,7 @@ class WithFiles(Recorded):
         reader.refresh()
         # A run may make a version and use it later; each once.
         links = [link.artifact for link in reader.artifacts() if link.role == role]
+        links = [self._project.have_artifact(name) for name in links]
         found = []
         for name in dict.fromkeys(links):
             try:
@@ -95,6 +96,7 @@ class WithFiles(Recorded):
             aliases: besides ``latest``.
             tags: labels.
         """
+        self._refuse_copy("log_artifact")
         chosen, labels = checked_aliases(aliases), checked_aliases(tags, "tag")
         if artifact.is_draft():
             artifact.log_into(
@@ -109,6 +111,7 @@ class WithFiles(Recorded):
         Raises:
             ArtifactNotLoggedError: it is a draft.
         """
+        self._refuse_copy("use_artifact")
         used(artifact, self.path, use_as)
         link_artifact(self._listed.folder, "used", artifact, [artifact.version], use_as)
         return artifact
@@ -117,21 +120,28 @@ class WithFiles(Recorded):
 class File:
     """A file of a run."""
 
-    def __init__(self, path: Path, name: str | None = None) -> None:
-        self.path = path
-        """Where it is on the disk."""
-        self.name = name if name is not None else _media_name(path)
+    def __init__(self, folder: RunFolder, place: str) -> None:
+        self._folder = folder
+        self._place = place
+        self.name = place.removeprefix("files/")
         """Relative to the run's files; of media, with ``media/`` in front."""
+
+    @property
+    def path(self) -> Path:
+        """Where it is on the disk; one of a server's is fetched first."""
+        self._folder.fetch(self._place)
+        return self._folder.path / self._place
 
     @property
     def size(self) -> int:
         """In bytes."""
-        return self.path.stat().st_size
+        size = self._folder.elsewhere().get(self._place)
+        return self.path.stat().st_size if size is None else size
 
     @property
     def mimetype(self) -> str:
         """By its name."""
-        return mimetypes.guess_type(self.path.name)[0] or "application/octet-stream"
+        return mimetypes.guess_type(self.name)[0] or "application/octet-stream"
 
     @property
     def updated_at(self) -> float:
@@ -165,6 +175,10 @@ class File:
         Raises:
             StorageError: it cannot be removed.
         """
+        if self._place in self._folder.elsewhere():
+            raise UnsupportedError(
+                f"{self.name} is on a server, which keeps the files of its runs; delete the run"
+            )
         try:
             self.path.unlink(missing_ok=True)
         except OSError as refusal:
@@ -174,6 +188,6 @@ class File:
         return f"<rltrack.File {self.name} {self.size} bytes>"
 
 
-def _media_name(path: Path) -> str:
-    parts = path.parts
-    return "/".join(parts[len(parts) - 1 - parts[::-1].index("media") :])
+def _files_below(folder: RunFolder) -> Iterator[Path]:
+    for place in (folder.files, folder.media):
+        yield from (path for path in place.rglob("*") if path.is_file())

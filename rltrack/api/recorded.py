@@ -8,7 +8,8 @@ from typing import Any
 
 from rltrack._values import config_value
 from rltrack.api.drafts import Drafts, SummaryDraft, Tags
-from rltrack.folder import State
+from rltrack.errors import UnsupportedError
+from rltrack.folder import RunFolder, State
 from rltrack.journal.definitions import RUNTIME, STEP, TIMESTAMP
 from rltrack.store.project import ListedRun, Project
 from rltrack.store.run import RunDigest, RunReader
@@ -39,22 +40,35 @@ class Recorded:
     @property
     def project(self) -> str:
         """The project that the run belongs to."""
-        return self._project.name
+        return self._project.name.rpartition("/")[2]
 
     @property
     def path(self) -> str:
-        """``project/id``, as `Api.run` takes it."""
-        return f"{self.project}/{self.id}"
+        """``project/id``, as `Api.run` takes it; on a server with the user or team in front."""
+        return f"{self._project.name}/{self.id}"
 
     @property
     def folder(self) -> Path:
         """Where the run is on the disk."""
         return self._listed.folder.path
 
+    def _whole_journal(self) -> Path:
+        """Its journal, as far as it is written."""
+        self._listed.folder.catch_up()
+        return self.folder / "journal"
+
+    def _whole_folder(self) -> RunFolder:
+        """Its folder, with all of its files at hand."""
+        folder = self._listed.folder
+        folder.catch_up()
+        for path in folder.elsewhere():
+            folder.fetch(path)
+        return folder
+
     @property
     def url(self) -> str:
-        """The address of its folder."""
-        return self.folder.as_uri()
+        """The address of its folder, or of its page on a server."""
+        return self._listed.url
 
     @property
     def name(self) -> str:
@@ -176,10 +190,20 @@ class Recorded:
 
     # -- changes ---------------------------------------------------------------------------
 
-    def _edit(self, **changes: Any) -> None:
-        from rltrack.store.edit import edit
+    def _refuse_copy(self, what: str) -> None:
+        """Refuse what a server has no question for.
 
-        edit(self._listed.folder, **changes)
+        Raises:
+            UnsupportedError: the run is on a server.
+        """
+        if self._listed.is_copy:
+            raise UnsupportedError(
+                f"{what}: run {self.path} is on a server, and what it made is sent there while it "
+                f"runs: rltrack.init(id={self.id!r}, resume='must', mode='online') goes on with it"
+            )
+
+    def _edit(self, **changes: Any) -> None:
+        self._listed.edit(**changes)
 
     def update(self) -> None:
         """Record what was changed in `config`, `summary` and `tags`.

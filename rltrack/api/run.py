@@ -17,10 +17,9 @@ class Run(InWandbsWords):
         Raises:
             UsageError: it goes on, or that project has one of its id.
         """
-        from rltrack.store.edit import move
-
-        move(self._project.root, self._listed.folder, project)
         there = self._project.sibling(project)
+        self._listed.move_to(there)
+        there.refresh()
         listed = there.get(self.id)
         assert listed is not None
         return Run(there, listed)
@@ -42,13 +41,11 @@ class Run(InWandbsWords):
         Raises:
             UsageError: it goes on.
         """
-        from rltrack.store.trash import delete, free
-
         versions = self.logged_artifacts() if delete_artifacts else []
-        trashed = delete(self._project.root, self._listed.folder, force=force)
+        freed = self._listed.trash(self._project.root, force=force, forever=forever)
         for artifact in versions:
             artifact.delete(delete_aliases=True)
-        return free(trashed) if forever else 0
+        return freed
 
     def __repr__(self) -> str:
         return f"<rltrack.api.Run {self.path} {self.name!r} {self.state}>"

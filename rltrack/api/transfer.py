@@ -10,9 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from rltrack._names import checked_project, default_project, folder_name
 from rltrack.errors import UsageError
-from rltrack.folder import RunFolder
 from rltrack.settings import resolve
-from rltrack.store.run import RunReader
 
 if TYPE_CHECKING:
     from rltrack.api import Run
@@ -59,14 +57,14 @@ class Transfer:
         if chosen not in ("parquet", "csv", "zip"):
             raise UsageError(f"export(form={form!r}): there are parquet, csv and zip")
         if chosen == "zip":
-            return write_archive([RunFolder(run.folder) for run in found], path, replace=replace)
+            return write_archive([run._whole_folder() for run in found], path, replace=replace)
         rows: Literal["parquet", "csv"] = "csv" if chosen == "csv" else "parquet"
         is_file = path.suffix == f".{rows}" and not path.is_dir()
         if is_file and len(found) > 1:
             raise UsageError(f"{path} is one file, and there are {len(found)} runs: name a folder")
         return [
             export_run(
-                RunReader(RunFolder(run.folder)),
+                run._reader,
                 path if is_file else _inside(path, run, rows),
                 rows,
                 replace=replace,

@@ -16,7 +16,6 @@ from rltrack.api.drafts import Drafts
 from rltrack.api.files import File
 from rltrack.api.rows import WithRows
 from rltrack.errors import StorageError, UnsupportedError, UsageError
-from rltrack.folder import RunFolder
 from rltrack.settings import resolve
 
 
@@ -61,8 +60,8 @@ class InWandbsWords(WithRows):
 
     @property
     def entity(self) -> str:
-        """Whose run it is: that of the settings."""
-        return resolve().entity or ""
+        """Whose run it is: that of the settings, or on a server the user or team."""
+        return self._project.name.rpartition("/")[0] or resolve().entity or ""
 
     @property
     def username(self) -> str | None:
@@ -73,7 +72,7 @@ class InWandbsWords(WithRows):
     @property
     def heartbeat_at(self) -> float:
         """When the run last gave a sign of life, in seconds since the epoch."""
-        return os.stat(self._listed.run_json).st_mtime
+        return self._listed.heartbeat_at
 
     def beta_scan_history(
         self,
@@ -123,6 +122,7 @@ class InWandbsWords(WithRows):
             UsageError: there is no such file, or it is not below `root`.
             StorageError: it cannot be written.
         """
+        self._refuse_copy("upload_file")
         source = Path(root, path).absolute()
         if not source.is_file():
             raise UsageError(f"upload_file({os.fspath(path)!r}): there is no file {source}")
@@ -164,13 +164,7 @@ class InWandbsWords(WithRows):
         """
         if self.state != "running":
             raise UsageError(f"{self.path} is not running: it is {self.state}")
-        try:
-            RunFolder(self.folder).ask_to_stop()
-        except OSError as refusal:
-            raise StorageError(
-                f"{self.folder} cannot be written ({refusal.strerror}), so {self.path} cannot be "
-                "asked to stop; end its process instead"
-            ) from None
+        self._listed.ask_to_stop()
 
     def update_state(self, state: str) -> bool:
         """Refused: how a run ended is what happened, and nothing waits here for an agent.

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from rltrack.artifacts.origin import ORIGINS
 from rltrack.errors import ArtifactError
 
 _CHUNK_BYTES: Final = 1 << 20
@@ -53,6 +54,13 @@ class Blobs:
     def path(self, digest: str) -> Path:
         """Where the blob of a digest is, or would be."""
         return self.folder / digest[:2] / digest
+
+    def fetched(self, digest: str) -> Path:
+        """Where the blob is; one that is elsewhere is fetched first."""
+        path = self.path(digest)
+        if (origin := ORIGINS.get(self.root)) is not None and not path.exists():
+            origin.fetch_blob(digest, path)
+        return path
 
     def has(self, digest: str) -> bool:
         """Whether a blob is there."""
@@ -189,7 +197,7 @@ class Blobs:
             ArtifactError: it is gone.
         """
         try:
-            return self.path(digest).open("rb")
+            return self.fetched(digest).open("rb")
         except FileNotFoundError:
             raise ArtifactError(
                 f"{self.path(digest)} is gone, which an artifact refers to; log its file again"
@@ -215,7 +223,7 @@ class Blobs:
             ArtifactError: it is gone, or damaged.
         """
         if not self.has(digest):
-            found, _ = self.add_file(other.path(digest), immutable=True)
+            found, _ = self.add_file(other.fetched(digest), immutable=True)
             if found != digest:
                 raise ArtifactError(_damaged(other.path(digest), found))
 

@@ -24,6 +24,7 @@ from rltrack._names import folder_name, name_of_folder
 from rltrack.artifacts.blobs import Blobs
 from rltrack.artifacts.manifest import read_manifest
 from rltrack.artifacts.names import LATEST, version_number
+from rltrack.artifacts.origin import ORIGINS
 from rltrack.errors import ArtifactError, NotFoundError, StorageError
 
 FORMAT: Final = 1
@@ -234,6 +235,11 @@ class Collection:
             ArtifactError: the collection is of another type.
             StorageError: the folder cannot be written.
         """
+        if self.root in ORIGINS:
+            raise ArtifactError(
+                f"{self.project}/{self.name} is on a server, where runs log versions: "
+                "rltrack.init(mode='online') has `log_artifact`"
+            )
         with _storing(self.folder):
             while True:
                 newest = self.newest()
@@ -332,6 +338,8 @@ class Collection:
             NotFoundError: there is no such version.
             StorageError: the folder cannot be written.
         """
+        if (origin := ORIGINS.get(self.root)) is not None:
+            origin.delete_version(self.project, self.name, number)
         with _storing(self.folder):
             try:
                 os.rename(self.folder / f"v{number}.json", self.folder / f"v{number}{_DELETED}")
@@ -365,6 +373,9 @@ class Collection:
             os.rename(gone, self.folder / f"v{number}.json")
 
     def _put(self, name: str, values: Mapping[str, Any]) -> None:
+        if (origin := ORIGINS.get(self.root)) is not None:
+            path = f"{folder_name(self.name)}/{name}"
+            origin.put_version_file(self.project, path, json.dumps(values, indent=1))
         target = self.folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
         os.replace(self._part(json.dumps(values)), target)

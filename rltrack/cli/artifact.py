@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rltrack.cli.output import ago, print_json, print_table, root_of
+from rltrack.cli.output import ago, api_of, print_json, print_table, root_of
 from rltrack.cli.parser import Commands
 from rltrack.errors import NotFoundError, UsageError
 
@@ -26,7 +26,11 @@ examples:
 def add_to(commands: Commands) -> None:
     """Add `artifact`."""
     command = commands.add(
-        "artifact", _refuse, "list, get, put and remove versions of files", prints_json=True
+        "artifact",
+        _refuse,
+        "list, get, put and remove versions of files",
+        prints_json=True,
+        over_http=True,
     )
     command.epilog = EXAMPLES
     command.formatter_class = argparse.RawDescriptionHelpFormatter
@@ -35,6 +39,15 @@ def add_to(commands: Commands) -> None:
     def add(name: str, work: Any, text: str) -> argparse.ArgumentParser:
         sub = actions.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
         sub.add_argument("--dir", default=argparse.SUPPRESS, help="folder of all projects")
+        if work is not _put:
+            sub.add_argument(
+                "--server",
+                nargs="?",
+                const="",
+                default=argparse.SUPPRESS,
+                metavar="URL",
+                help="a server's artifacts, and not a folder's",
+            )
         sub.add_argument(
             "--json", action="store_true", default=argparse.SUPPRESS, help="print JSON"
         )
@@ -65,7 +78,8 @@ def _refuse(options: argparse.Namespace) -> int:
 def _find(options: argparse.Namespace, name: str) -> Artifact:
     from rltrack.artifacts.artifact import find
 
-    return find(root_of(options), name)
+    api = api_of(options)
+    return find(api.root, name) if options.server is None else api.artifact(name)
 
 
 def _facts(artifact: Artifact) -> dict[str, Any]:
@@ -99,9 +113,14 @@ def _list_collections(options: argparse.Namespace, project: str | None) -> int:
     from rltrack.artifacts.artifact import Artifact
     from rltrack.artifacts.collection import collections, projects_with_artifacts
 
-    root = root_of(options)
+    api = api_of(options)
+    root = api.root
+    if options.server is not None:
+        known = [api._place(one) for one in (api.projects() if project is None else [project])]
+    else:
+        known = projects_with_artifacts(root) if project is None else [project]
     newest = []
-    for one in projects_with_artifacts(root) if project is None else [project]:
+    for one in known:
         for collection in collections(root, one):
             version = collection.get("latest")
             if options.type in (None, version.type):

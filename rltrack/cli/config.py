@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from rltrack.cli.output import find, flat, print_json, print_table, root_of, text
+from rltrack.cli.output import api_of, find, flat, print_json, print_table, text
 from rltrack.cli.parser import Commands
 
 #: Words that YAML takes for something else than text, in one of its versions.
@@ -24,6 +24,7 @@ def add_to(commands: Commands) -> None:
         _config,
         "the config of a run, as YAML; of two runs, what differs",
         prints_json=True,
+        over_http=True,
     )
     config.add_argument("run", help="its id, its name, or project/id")
     config.add_argument("other", nargs="?", help="a second run, to compare")
@@ -31,9 +32,7 @@ def add_to(commands: Commands) -> None:
 
 
 def _config(options: argparse.Namespace) -> int:
-    from rltrack.api import Api
-
-    api = Api(root_of(options))
+    api = api_of(options)
     run = find(api, options.run)
     if options.other is None:
         if options.json:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rltrack.cli.output import ago, find, print_json, print_table, root_of, text
+from rltrack.cli.output import ago, api_of, find, print_json, print_table, text
 from rltrack.cli.parser import Commands
 from rltrack.journal.branches import Cuts
 from rltrack.journal.reader import Entry, JournalReader
@@ -18,7 +18,9 @@ _MOST_ROWS = 50
 
 def add_to(commands: Commands) -> None:
     """Add `history`."""
-    history = commands.add("history", _history, "print the rows of a run", prints_json=True)
+    history = commands.add(
+        "history", _history, "print the rows of a run", prints_json=True, over_http=True
+    )
     history.add_argument("run", help="its id, its name, or project/id")
     history.add_argument("--keys", nargs="+", metavar="KEY", help="only these metrics")
     history.add_argument(
@@ -29,12 +31,10 @@ def add_to(commands: Commands) -> None:
 
 
 def _history(options: argparse.Namespace) -> int:
-    from rltrack.api import Api
-
-    run = find(Api(root_of(options)), options.run)
+    run = find(api_of(options), options.run)
     if options.branches:
         return _print_branches(
-            branches_of(run.folder / "journal", options.keys), as_json=options.json
+            branches_of(run._whole_journal(), options.keys), as_json=options.json
         )
     rows = run.history(options.keys, pandas=False)
     if options.json:

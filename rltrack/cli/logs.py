@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from rltrack.cli.block import Block
-from rltrack.cli.output import find, print_json, root_of
+from rltrack.cli.output import api_of, find, print_json
 from rltrack.cli.parser import Commands
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ _CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f]")
 
 def add_to(commands: Commands) -> None:
     """Add `logs`."""
-    logs = commands.add("logs", _logs, "print what a run printed", prints_json=True)
+    logs = commands.add("logs", _logs, "print what a run printed", prints_json=True, over_http=True)
     logs.add_argument("run", help="its id, its name, or project/id")
     logs.add_argument(
         "-f", "--follow", action="store_true", help="go on until the run ends; JSON is one a line"
@@ -37,9 +37,7 @@ def add_to(commands: Commands) -> None:
 
 
 def _logs(options: argparse.Namespace) -> int:
-    from rltrack.api import Api
-
-    run = find(Api(root_of(options)), options.run)
+    run = find(api_of(options), options.run)
     if options.follow:
         _follow(run, options)
         return 0

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from rltrack.cli.output import (
     ago,
+    api_of,
     brief,
     copy_of,
     count,
@@ -15,7 +16,6 @@ from rltrack.cli.output import (
     flat,
     print_json,
     print_table,
-    root_of,
     text,
 )
 from rltrack.cli.parser import Commands
@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
 def add_to(commands: Commands) -> None:
     """Add `ls` and `show`."""
-    ls = commands.add("ls", _ls, "list projects, or the runs of one", prints_json=True)
+    ls = commands.add(
+        "ls", _ls, "list projects, or the runs of one", prints_json=True, over_http=True
+    )
     ls.add_argument("project", nargs="?", help="a project; without it, the projects are listed")
     ls.add_argument(
         "--filter",
@@ -42,15 +44,17 @@ def add_to(commands: Commands) -> None:
     ls.add_argument("--limit", type=int, metavar="N", help="show the first N")
 
     show = commands.add(
-        "show", _show, "show one run: config, summary, environment", prints_json=True
+        "show",
+        _show,
+        "show one run: config, summary, environment",
+        prints_json=True,
+        over_http=True,
     )
     show.add_argument("run", help="its id, its name, or project/id")
 
 
 def _ls(options: argparse.Namespace) -> int:
-    from rltrack.api import Api
-
-    api = Api(root_of(options))
+    api = api_of(options)
     if options.project is None:
         return _ls_projects(api, as_json=options.json)
     runs = list(api.runs(options.project, options.filter, options.order or "+created_at"))
@@ -96,9 +100,7 @@ def _ls_projects(api: Api, *, as_json: bool) -> int:
 
 
 def _show(options: argparse.Namespace) -> int:
-    from rltrack.api import Api
-
-    run = find(Api(root_of(options)), options.run)
+    run = find(api_of(options), options.run)
     if options.json:
         print_json(facts(run) | {"metadata": dict(run.metadata)})
         return 0

@@ -6,7 +6,7 @@ import argparse
 import re
 from typing import Any
 
-from rltrack.cli.output import ago, find, print_json, print_table, root_of
+from rltrack.cli.output import ago, api_of, find, print_json, print_table, root_of
 from rltrack.cli.parser import Commands
 from rltrack.errors import UsageError
 
@@ -17,7 +17,7 @@ def add_to(commands: Commands) -> None:
     """Add the commands."""
 
     def of_run(name: str, command: Any, text: str) -> argparse.ArgumentParser:
-        sub = commands.add(name, command, text)
+        sub = commands.add(name, command, text, over_http=True)
         sub.add_argument("run", help="its id, its name, or project/id")
         return sub
 
@@ -32,7 +32,7 @@ def add_to(commands: Commands) -> None:
     of_run("mv", _move, "move a run into another project").add_argument(
         "project", help="where it belongs from now on"
     )
-    remove = commands.add("rm", _remove, "delete runs: into the trash, or for good")
+    remove = commands.add("rm", _remove, "delete runs: into the trash, or for good", over_http=True)
     remove.add_argument("run", nargs="+", help="id, name, or project/id")
     remove.add_argument("--forever", action="store_true", help="free their space at once")
     remove.add_argument("--force", action="store_true", help="also runs that go on")
@@ -72,9 +72,7 @@ def add_to(commands: Commands) -> None:
 
 
 def _run(options: argparse.Namespace, name: str) -> Any:
-    from rltrack.api import Api
-
-    return find(Api(root_of(options)), name)
+    return find(api_of(options), name)
 
 
 def _rename(options: argparse.Namespace) -> int:

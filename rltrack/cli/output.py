@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rltrack._values import finite
-from rltrack.errors import NotFoundError
+from rltrack.errors import NotFoundError, UsageError
 from rltrack.settings import resolve
 
 if TYPE_CHECKING:
@@ -20,6 +20,17 @@ if TYPE_CHECKING:
 def root_of(options: argparse.Namespace) -> Path:
     """The folder of all projects that a command means."""
     return Path(resolve(dir=options.dir).dir or ".").absolute()
+
+
+def api_of(options: argparse.Namespace) -> Api:
+    """What a command reads: a folder, or the server that it names."""
+    from rltrack.api import Api
+
+    if options.server is None:
+        return Api(root_of(options))
+    if options.dir is not None:
+        raise UsageError("--dir and --server: runs are read from the one or from the other")
+    return Api(base_url=options.server)
 
 
 def find(api: Api, name: str) -> Run:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from rltrack.cli.output import print_table, root_of, text
+from rltrack.cli.output import api_of, print_table, text
 from rltrack.cli.parser import Commands
 from rltrack.errors import QueryError, UsageError
 
@@ -38,7 +38,7 @@ examples:
 
 def add_to(commands: Commands) -> None:
     """Add `sql`."""
-    sql = commands.add("sql", _sql, "ask the runs of a project in SQL (DuckDB's)")
+    sql = commands.add("sql", _sql, "ask the runs of a project in SQL (DuckDB's)", over_http=True)
     sql.formatter_class = argparse.RawDescriptionHelpFormatter
     sql.epilog = _EPILOG
     sql.add_argument("query", help="one statement that reads; - reads it from the standard input")
@@ -53,13 +53,12 @@ def add_to(commands: Commands) -> None:
 
 
 def _sql(options: argparse.Namespace) -> int:
-    from rltrack.store.project import Catalog
     from rltrack.store.sql import Limits, chosen_project, query
 
     if not options.timeout > 0:
         raise UsageError(f"--timeout {options.timeout:g} must be more than 0 seconds")
     asked = sys.stdin.read() if options.query == "-" else options.query
-    project = chosen_project(Catalog(root_of(options)), options.project)
+    project = chosen_project(api_of(options)._catalog, options.project)
     project.refresh()
     with query(project.runs(), asked, Limits(timeout_s=options.timeout)) as answer:
         if options.parquet:

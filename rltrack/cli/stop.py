@@ -6,7 +6,7 @@ import argparse
 import time
 from typing import TYPE_CHECKING
 
-from rltrack.cli.output import find, print_json, root_of
+from rltrack.cli.output import api_of, find, print_json
 from rltrack.cli.parser import Commands
 
 if TYPE_CHECKING:
@@ -18,7 +18,11 @@ _POLL_S = 0.1
 def add_to(commands: Commands) -> None:
     """Add `stop`."""
     stop = commands.add(
-        "stop", _stop, "end a running training, as Ctrl-C in its terminal would", prints_json=True
+        "stop",
+        _stop,
+        "end a running training, as Ctrl-C in its terminal would",
+        prints_json=True,
+        over_http=True,
     )
     stop.add_argument("run", help="its id, its name, or project/id")
     stop.add_argument(
@@ -31,9 +35,7 @@ def add_to(commands: Commands) -> None:
 
 
 def _stop(options: argparse.Namespace) -> int:
-    from rltrack.api import Api
-
-    run = find(Api(root_of(options)), options.run)
+    run = find(api_of(options), options.run)
     run.stop()
     state = _wait_for_end(run, options.wait)
     if options.json:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from rltrack._values import finite
 from rltrack.cli.block import Block
 from rltrack.cli.logs import as_json, plain
-from rltrack.cli.output import ago, find, root_of, text
+from rltrack.cli.output import ago, api_of, find, text
 from rltrack.cli.parser import Commands
 
 if TYPE_CHECKING:
@@ -31,7 +31,11 @@ _MOST_VALUES = 20
 def add_to(commands: Commands) -> None:
     """Add `tail`."""
     tail = commands.add(
-        "tail", _tail, "follow a run: what it prints, and its newest values", prints_json=True
+        "tail",
+        _tail,
+        "follow a run: what it prints, and its newest values",
+        prints_json=True,
+        over_http=True,
     )
     tail.add_argument("run", help="its id, its name, or project/id")
     tail.add_argument("--keys", nargs="+", metavar="KEY", help="only these metrics")
@@ -41,9 +45,7 @@ def add_to(commands: Commands) -> None:
 
 
 def _tail(options: argparse.Namespace) -> int:
-    from rltrack.api import Api
-
-    run = find(Api(root_of(options)), options.run)
+    run = find(api_of(options), options.run)
     shown = _AsJson(run, options.keys) if options.json else _AsText(run, options.keys)
     tail = run.tail()
     lines = list(deque(tail.poll(), maxlen=max(0, options.lines)))

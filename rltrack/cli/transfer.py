@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from rltrack.cli.output import find, print_json, root_of
+from rltrack.cli.output import api_of, find, print_json, root_of
 from rltrack.cli.parser import Commands
 from rltrack.errors import NotFoundError, UsageError
 
@@ -31,7 +31,11 @@ examples:
 def add_to(commands: Commands) -> None:
     """Add `export`."""
     export = commands.add(
-        "export", _export, "write runs to Parquet or CSV files, or into one zip", prints_json=True
+        "export",
+        _export,
+        "write runs to Parquet or CSV files, or into one zip",
+        prints_json=True,
+        over_http=True,
     )
     export.formatter_class = argparse.RawDescriptionHelpFormatter
     export.epilog = _EPILOG
@@ -46,11 +50,9 @@ def add_to(commands: Commands) -> None:
 
 
 def _export(options: argparse.Namespace) -> int:
-    from rltrack.api import Api
-
     out = Path(options.out)
     form = options.format or (out.suffix[1:] if out.suffix[1:] in _FORMS else "parquet")
-    runs = _chosen(Api(root_of(options)), options)
+    runs = _chosen(api_of(options), options)
     done = (
         _export_zip(runs, out, options) if form == "zip" else _export_rows(runs, out, form, options)
     )
@@ -102,11 +104,9 @@ def _filters(text: str | None) -> Any:
 
 
 def _export_zip(runs: list[Run], out: Path, options: argparse.Namespace) -> list[Any]:
-    from rltrack.folder import RunFolder
     from rltrack.store.archive import write_archive
 
-    folders = [RunFolder(run.folder) for run in runs]
-    done = write_archive(folders, out, replace=options.force)
+    done = write_archive([run._whole_folder() for run in runs], out, replace=options.force)
     if not options.json:
         for one in done:
             print(f"{one.project}/{one.run_id}  {one.files} files, {one.bytes / 2**20:.1f} MiB")
@@ -117,9 +117,7 @@ def _export_zip(runs: list[Run], out: Path, options: argparse.Namespace) -> list
 
 def _export_rows(runs: list[Run], out: Path, form: Any, options: argparse.Namespace) -> list[Any]:
     from rltrack._names import folder_name
-    from rltrack.folder import RunFolder
     from rltrack.store.export import export_run
-    from rltrack.store.run import RunReader
 
     is_file = out.suffix == f".{form}" and not out.is_dir()
     if is_file and len(runs) > 1:
@@ -127,8 +125,7 @@ def _export_rows(runs: list[Run], out: Path, form: Any, options: argparse.Namesp
     done = []
     for run in runs:
         inside = out / folder_name(run.project) / f"{folder_name(run.id)}.{form}"
-        reader = RunReader(RunFolder(run.folder))
-        one = export_run(reader, out if is_file else inside, form, replace=options.force)
+        one = export_run(run._reader, out if is_file else inside, form, replace=options.force)
         done.append(one)
         if not options.json:
             print(f"{one.file}: {one.rows:,} rows, {one.bytes / 2**20:.1f} MiB")

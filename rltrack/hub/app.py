@@ -10,7 +10,7 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 
 from rltrack.errors import NotFoundError, UsageError
-from rltrack.hub import receive
+from rltrack.hub import copies, receive
 from rltrack.hub.accounts import people
 from rltrack.hub.accounts import routes as accounts
 from rltrack.hub.accounts.asked import Accounts
@@ -24,6 +24,7 @@ from rltrack.hub.who import Who
 from rltrack.server.answers import Refusal
 from rltrack.server.app import create_app
 from rltrack.server.guard import Guard
+from rltrack.store.project import Catalog, Project
 
 
 def create_hub(config: HubConfig) -> Starlette:
@@ -43,14 +44,16 @@ def create_hub(config: HubConfig) -> Starlette:
     database = Database(config.database_url)
     identities = Identities(database) if config.accounts else None
     storage = FolderStorage(config.root)
+    catalog = _TeamCatalog(config.root)
     quotas = Quotas(database, config.quota_bytes, measure_folder(config.root))
-    routes = receive.routes(storage, whole_name=_whole_name)
+    routes = [*receive.routes(storage, whole_name=_whole_name), *copies.routes(storage, catalog)]
     if identities is not None:
         routes += accounts.routes(Accounts(database, identities, config))
     app = create_app(
         config.root,
         host=config.host,
         static=config.static,
+        catalog=catalog,
         routes=routes,
         middleware=[
             Middleware(Guard, host=config.host, public_url=config.public_url),
@@ -66,6 +69,16 @@ def create_hub(config: HubConfig) -> Starlette:
     app.state.database = database
     app.state.closing += [quotas.flush, database.close]
     return app
+
+
+class _TeamCatalog(Catalog):
+    """Does not tell who asks for what is not there of all that is: some of it is somebody else's."""
+
+    def project(self, name: str) -> Project:
+        try:
+            return super().project(name)
+        except NotFoundError:
+            raise NotFoundError(f"no project {name!r} with runs that you may see") from None
 
 
 def set_up_link(app: Starlette, address: str) -> str | None:

@@ -89,6 +89,12 @@ RULES: Final[Mapping[tuple[str, str], Right]] = {
     ("GET", f"{_ONE}/runs/{{run}}/files/{{path:path}}"): "run",
     ("GET", f"{_ONE}/runs/{{run}}/console"): "run",
     ("GET", f"{_ONE}/changes"): "some",
+    # -- what other machines read as if it were in a folder there
+    ("GET", f"{_ONE}/digests"): "some",
+    ("GET", f"{_ONE}/runs/{{run}}/parts"): "run",
+    ("GET", f"{_ONE}/runs/{{run}}/journal/{{segment}}"): "run",
+    ("GET", f"{_ONE}/versions"): "read",
+    ("GET", f"{_ONE}/blobs/{{digest}}"): "read",
     ("POST", f"{_ONE}/series"): "some",
     ("POST", f"{_ONE}/query"): "some",
     ("GET", f"{_ONE}/runs/{{run}}/episodes"): "run",

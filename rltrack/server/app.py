@@ -98,6 +98,7 @@ def create_app(
     *,
     host: str = "127.0.0.1",
     static: Path = STATIC,
+    catalog: Catalog | None = None,
     routes: Sequence[BaseRoute] = (),
     middleware: Sequence[Middleware] | None = None,
 ) -> Starlette:
@@ -107,10 +108,12 @@ def create_app(
         root: the folder of all projects.
         host: the address that the server listens on; see `Guard`.
         static: the built page.
+        catalog: of that folder, if somebody else looks into it, too.
         routes: of a larger server, tried before those of the dashboard.
         middleware: who may ask, instead of what `Guard` says of `host`.
     """
-    site = _Site(Catalog(root), static)
+    catalog = catalog or Catalog(root)
+    site = _Site(catalog, static)
     one = "/api/projects/{project:project}"
     app = Starlette(
         routes=[
@@ -148,7 +151,7 @@ def create_app(
             Route(f"{one}/media", site.all_media, methods=["POST"]),
             Route(f"{one}/histograms", site.histograms, methods=["POST"]),
             Route(f"{one}/changes", site.changes),
-            *sweep_routes(root, read_body),
+            *sweep_routes(catalog, read_body),
             *document_routes(root, read_body),
             Route("/api/{path:path}", site.unknown),
             Route("/{path:path}", site.page),

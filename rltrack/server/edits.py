@@ -33,10 +33,11 @@ def edit_runs(project: Project, body: Any) -> dict[str, Any]:
 
     Args:
         project: of the runs.
-        body: ``changes``: a list of ``{"run": id, "facts": {…}}``.
+        body: ``changes``: a list of ``{"run": id, "facts": {…}}``; also with ``config`` and
+            ``summary``, keys to be set, ``removed_config`` and ``removed_summary``.
 
     Returns:
-        ``undo``: the changes that put everything back; ``failed``: runs, and why.
+        ``undo``: the changes that put the facts back; ``failed``: runs, and why.
 
     Raises:
         Refusal: the body is not what it may be.
@@ -52,12 +53,12 @@ def edit_runs(project: Project, body: Any) -> dict[str, Any]:
     undo: list[dict[str, Any]] = []
     failed: list[dict[str, str]] = []
     for one in changes:
-        run_id, facts = one["run"], one["facts"]
+        run_id = one["run"]
 
-        def change(run: RunReader, facts: dict[str, Any] = facts) -> dict[str, Any]:
-            digest = run.digest()
+        def change(run: RunReader, one: dict[str, Any] = one) -> dict[str, Any]:
+            digest, facts = run.digest(), one.get("facts", {})
             before = {name: read(digest) for name, read in _FACTS.items() if name in facts}
-            edit(run.folder, facts=facts)
+            edit(run.folder, **{name: value for name, value in one.items() if name != "run"})
             return {"run": run.id, "facts": before}
 
         _each(run_id, found[run_id], change, undo, failed)
@@ -168,6 +169,14 @@ def _is_change(one: Any) -> bool:
     return (
         isinstance(one, dict)
         and isinstance(one.get("run"), str)
-        and isinstance(one.get("facts"), dict)
-        and one["facts"].keys() <= _FACTS.keys()
+        and len(one) > 1
+        and all(_fits(name, value) for name, value in one.items() if name != "run")
     )
+
+
+def _fits(name: str, value: Any) -> bool:
+    if name == "facts":
+        return isinstance(value, dict) and value.keys() <= _FACTS.keys()
+    if name in ("removed_config", "removed_summary"):
+        return isinstance(value, list) and all(isinstance(key, str) for key in value)
+    return name in ("config", "summary") and isinstance(value, dict)

@@ -67,12 +67,12 @@ class Sweeps:
     """The sweeps of a root.
 
     Args:
-        root: the folder of all projects.
+        catalog: the projects.
     """
 
-    def __init__(self, root: Path) -> None:
-        self._root = root
-        self._catalog = Catalog(root)
+    def __init__(self, catalog: Catalog) -> None:
+        self._root = catalog.root
+        self._catalog = catalog
         self._followed: dict[Path, _Followed] = {}
         self._importances: OrderedDict[str, dict[str, Any]] = OrderedDict()
         self._lock = threading.Lock()
@@ -218,14 +218,14 @@ class Sweeps:
         return self._follow(sweep_board.find(self._root, project, sweep_id))
 
 
-def routes(root: Path, body: Body) -> list[Route]:
+def routes(catalog: Catalog, body: Body) -> list[Route]:
     """The routes of sweeps.
 
     Args:
-        root: the folder of all projects.
+        catalog: the projects.
         body: reads the JSON of a request.
     """
-    sweeps = Sweeps(root)
+    root, sweeps = catalog.root, Sweeps(catalog)
     one = "/api/projects/{project:project}"
 
     def listed(request: Request) -> Response:

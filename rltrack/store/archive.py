@@ -109,7 +109,7 @@ def entry_prefix(project: str, run_id: str) -> str:
 
 
 def _write_run(archive: zipfile.ZipFile, folder: RunFolder) -> tuple[Archived, dict[str, Any]]:
-    project, run_id = (name_of_folder(name) for name in folder.path.parts[-2:])
+    project, run_id = folder.project, name_of_folder(folder.path.name)
     archived = Archived(project, run_id)
     try:
         heartbeat_ns = folder.run_json.stat().st_mtime_ns

@@ -162,7 +162,7 @@ def move(root: Path, folder: RunFolder, to_project: str) -> RunFolder:
     reader = RunReader(folder)
     reader.refresh()
     refuse_live(reader, "moved")
-    target = run_folder(root, checked_project(to_project), reader.id)
+    target = run_folder(root, _checked_target(to_project, reader.project), reader.id)
     rename_new(folder.path, target.path)
     try:
         facts = target.read_facts()
@@ -170,6 +170,16 @@ def move(root: Path, folder: RunFolder, to_project: str) -> RunFolder:
     except (JournalError, OSError):
         pass  # the folder says which project it is
     return target
+
+
+def _checked_target(project: str, beside: str) -> str:
+    """The name of a project; in a server's folder with the user or team in front."""
+    entity, _, name = project.partition("/")
+    if "/" in beside and name:
+        checked_project(entity)
+        checked_project(name)
+        return project
+    return checked_project(project)
 
 
 def refuse_live(reader: RunReader, what: str) -> None:

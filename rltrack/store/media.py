@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from rltrack.folder import RunFolder
 from rltrack.store.columns import OBJECT, media_references
 from rltrack.store.run import RunReader
 from rltrack.store.series import axis_values
@@ -110,7 +111,8 @@ def state_of(
     stored = run.stored(path)
     if stored is not None and stored.error is not None:
         return "failed", stored.error
-    if path in there or file_inside(run.folder.media, path) is not None:
+    is_elsewhere = f"media/{path}" in run.folder.elsewhere()
+    if path in there or is_elsewhere or file_inside(run.folder.media, path) is not None:
         # A file arrives whole, by a rename, so it need not wait for its record.
         return "ready", None
     if stored is not None:
@@ -144,6 +146,12 @@ def _files_there(folder: Path, paths: Sequence[str]) -> set[str]:
                         if entry.name in names and entry.is_file(follow_symlinks=False)
                     }
     return there
+
+
+def media_file(folder: RunFolder, path: str) -> Path | None:
+    """The file that a row refers to by `path`; None if there is none, or it lies elsewhere."""
+    folder.fetch(f"media/{path}")
+    return file_inside(folder.media, path)
 
 
 def file_inside(folder: Path, path: str) -> Path | None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from rltrack.errors import MediaError, NotFoundError, UsageError
 from rltrack.extras import require
 from rltrack.store.columns import media_references
-from rltrack.store.media import MediaState, file_inside, state_of
+from rltrack.store.media import MediaState, media_file, state_of
 from rltrack.store.run import RunReader
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class MediaFile(dict[str, Any]):
         Raises:
             NotFoundError: it is not there; the message says why.
         """
-        file = file_inside(self._run.folder.media, self["path"])
+        file = media_file(self._run.folder, self["path"])
         if file is None:
             state, error = self._state()
             raise NotFoundError(f"{self['path']} is {state}: {error or 'try again in a moment'}")

@@ -14,18 +14,20 @@ from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from rltrack._names import folder_name, name_of_folder
-from rltrack.errors import NotFoundError
+from rltrack.errors import NotFoundError, StorageError
 from rltrack.folder import RUN_JSON, RunFolder, State, run_folder
 from rltrack.journal.definitions import STEP
 from rltrack.store.catalog import CatalogFile, Known, proof_of
 from rltrack.store.colours import colours_of_runs
 from rltrack.store.documents import proof_of_kinds
+from rltrack.store.edit import edit, move
 from rltrack.store.panel import most_common_axis
 from rltrack.store.run import RunDigest, RunReader
 from rltrack.store.table import RunTable
+from rltrack.store.trash import delete, free
 
 #: Rows of settled runs that are kept in memory; the least lately used are given back beyond it.
 MEMORY_BYTES: Final = 2 << 30
@@ -88,6 +90,19 @@ class ListedRun:
     def folder(self) -> RunFolder:
         """Where it lies."""
         return RunFolder(Path(self._path))
+
+    #: Whether it is a copy of one on a server.
+    is_copy = False
+
+    @property
+    def url(self) -> str:
+        """The address of its folder."""
+        return self.folder.path.as_uri()
+
+    @property
+    def heartbeat_at(self) -> float:
+        """When it last gave a sign of life, in seconds since the epoch."""
+        return os.stat(self.run_json).st_mtime
 
     @property
     def is_followed(self) -> bool:
@@ -170,6 +185,41 @@ class ListedRun:
         """Give the memory of a run back that has ended."""
         if self._reader is not None and self._reader.is_settled:
             self._reader.release()
+
+    # -- changes ---------------------------------------------------------------------------
+
+    def edit(self, **changes: Any) -> None:
+        """Change its facts, config or summary; see `store.edit.edit`."""
+        edit(self.folder, **changes)
+
+    def ask_to_stop(self) -> None:
+        """Ask its training to end.
+
+        Raises:
+            StorageError: its folder cannot be written.
+        """
+        try:
+            self.folder.ask_to_stop()
+        except OSError as refusal:
+            raise StorageError(
+                f"{self.folder.path} cannot be written ({refusal.strerror}), so {self.id} cannot be "
+                "asked to stop; end its process instead"
+            ) from None
+
+    def move_to(self, project: Project) -> None:
+        """Put it into another project of the same root; see `store.edit.move`."""
+        move(project.root, self.folder, project.name)
+
+    def trash(self, root: Path, *, force: bool, forever: bool) -> int:
+        """Move it into the trash of its root; how many bytes are free now.
+
+        Args:
+            root: of its project.
+            force: also if it goes on.
+            forever: free its space at once.
+        """
+        moved = delete(root, self.folder, force=force)
+        return free(moved) if forever else 0
 
 
 class Project:
@@ -368,6 +418,10 @@ class Project:
         """The folder of all projects."""
         return self._root
 
+    def have_artifact(self, name: str) -> str:
+        """The name of an artifact that a run tells of, by which it is found in the root."""
+        return name
+
     def sibling(self, name: str) -> Project:
         """Another project of the same root."""
         return Project(self._root, name, now=self._now, catalog=self._catalog)
@@ -489,6 +543,10 @@ class Catalog:
         self._projects: dict[str, Project] = {}
         self._version = int(now() * 1000)
         self._seen: list[ProjectOverview] | None = None
+
+    def named(self, name: str) -> str:
+        """The project that a user means: an entity in front of it is left out."""
+        return name.rpartition("/")[2]
 
     def names(self) -> list[str]:
         """The projects, by name."""

@@ -166,6 +166,7 @@ class RunReader:
         with self.lock:
             if self._settled:
                 return False
+            self.folder.catch_up()
             changed = self._read_facts()
             changed = self._poll(final=False) or changed
             changed = self._look() or changed
@@ -177,6 +178,7 @@ class RunReader:
     def reopen_if_changed(self) -> bool:
         """See whether a settled run goes on, or is another by now; whether anything changed."""
         with self.lock:
+            self.folder.catch_up()
             if not self._settled or not self._read_facts():
                 return False
             if self._settled and (self._facts is None or self._facts.state != "running"):

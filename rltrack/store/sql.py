@@ -56,7 +56,7 @@ def chosen_project(catalog: Catalog, name: str | None) -> Project:
         UsageError: there are several, and none is named.
     """
     if name is not None:
-        return catalog.project(name.rpartition("/")[2])
+        return catalog.project(catalog.named(name))
     known = catalog.names()
     if not known:
         raise NotFoundError(f"no runs in {catalog.root} yet; `rltrack demo` makes some")

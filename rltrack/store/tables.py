@@ -19,7 +19,7 @@ from rltrack.engine.sides import SideRows
 from rltrack.engine.types import JSON
 from rltrack.errors import NotFoundError, UsageError
 from rltrack.store.arrow import CsvWriter, arrow
-from rltrack.store.media import MediaItem, file_inside, media_of
+from rltrack.store.media import MediaItem, media_file, media_of
 from rltrack.store.run import RunReader
 
 if TYPE_CHECKING:
@@ -247,7 +247,7 @@ def joined_rows(run: RunReader, item: MediaItem) -> SideRows:
     sides: dict[str, Rows] = {}
     key, other = item.facts["join_key"]
     for label, place in (("a", "table1"), ("b", "table2")):
-        path = file_inside(run.folder.media, str(item.facts[place]["path"]))
+        path = media_file(run.folder, str(item.facts[place]["path"]))
         if path is None:
             raise NotFoundError(f"the file of {place} of {item.key!r} is not there")
         sides[label] = FileRows([table_file(path)])
@@ -294,6 +294,7 @@ def tables_of(
 
 
 def _path(run: RunReader, item: MediaItem) -> Path:
+    run.folder.fetch(f"media/{item.path}")
     return run.folder.media / item.path
 
 

@@ -40,6 +40,7 @@ class RunTail:
         """The newest row of the training."""
         self.rows = 0
         """Rows of the training that were read."""
+        self._folder = folder
         self._reader = JournalReader(folder.journal)
         self._without = without
         self._shown: dict[str, Shown] = {}
@@ -49,6 +50,7 @@ class RunTail:
 
         A line that changes after another has begun behind it is not told again.
         """
+        self._folder.catch_up()
         for item in self._reader.poll():
             if isinstance(item, RowBlock):
                 # All of one schema: nothing of the others is newer than in the last.

@@ -161,6 +161,7 @@ class FunctionRunner:
             trial.run_id,
             resume,
             trial.extra.get("from_run"),
+            entity=self._facts.entity,
         )
         call = _Call(self._function, context)
         token = current.set(context)

@@ -41,6 +41,8 @@ class SweepFacts:
     seed: int
     """Of random draws, if the config has none."""
     format: int = _FORMAT
+    entity: str | None = None
+    """The user or team in front of the project's name, if the sweep is on a server."""
 
 
 class Place(Protocol):
@@ -53,6 +55,10 @@ class Place(Protocol):
     @property
     def path(self) -> Path:
         """What belongs to it on this machine."""
+
+    @property
+    def url(self) -> str:
+        """The address of its page or folder."""
 
     @property
     def root(self) -> Path:
@@ -91,6 +97,11 @@ class SweepFolder:
     def id(self) -> str:
         """Names the sweep."""
         return name_of_folder(self.path.name)
+
+    @property
+    def url(self) -> str:
+        """The address of its folder."""
+        return self.path.as_uri()
 
     @property
     def root(self) -> Path:

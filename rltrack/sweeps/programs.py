@@ -123,6 +123,8 @@ class ProgramRunner:
             "RLTRACK_PROJECT": self._facts.project,
             "RLTRACK_DIR": str(self._folder.root),
         }
+        if self._facts.entity is not None:
+            environ["RLTRACK_ENTITY"] = self._facts.entity
         if (parent := trial.extra.get("from_run")) is not None:
             environ[PARENT] = parent
         return environ | ({"RLTRACK_RESUME": "allow"} if resume else {})

@@ -1,4 +1,4 @@
-"""A sweep, read from its folder: `Api().sweep(id)`."""
+"""A sweep, read from its folder or its server: `Api().sweep(id)`."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from rltrack.errors import NotFoundError
 from rltrack.extras import require
-from rltrack.sweeps.folder import SweepFolder, find_folder, folders
+from rltrack.sweeps.folder import Place, find_folder, folders
 from rltrack.sweeps.given import enqueue
 from rltrack.sweeps.importance import Importances, Method, importances
 from rltrack.sweeps.ledger import AgentFacts, Ledger, SweepState, Trial
 from rltrack.sweeps.methods import search_of
 from rltrack.sweeps.schema import SweepConfig
 from rltrack.sweeps.source import parse
+from rltrack.sweeps.through import ServerSweep
+from rltrack.sync.client import joined
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,9 +24,9 @@ if TYPE_CHECKING:
 
 
 class Sweep:
-    """One sweep, as it stands in the folder. What is read is as of the moment of reading."""
+    """One sweep, as it stands. What is read is as of the moment of reading."""
 
-    def __init__(self, api: Api, folder: SweepFolder) -> None:
+    def __init__(self, api: Api, folder: Place) -> None:
         self._api = api
         self._folder = folder
         self._facts = folder.facts()
@@ -45,9 +47,14 @@ class Sweep:
         return self._facts.project
 
     @property
+    def _whole(self) -> str:
+        entity = self._facts.entity
+        return f"{entity}/{self.project}" if entity else self.project
+
+    @property
     def path(self) -> str:
-        """``project/id``."""
-        return f"{self.project}/{self.id}"
+        """``project/id``; on a server with the user or team in front."""
+        return f"{self._whole}/{self.id}"
 
     @property
     def name(self) -> str:
@@ -56,8 +63,8 @@ class Sweep:
 
     @property
     def url(self) -> str:
-        """The address of its folder."""
-        return self._folder.path.as_uri()
+        """The address of its folder, or of its page on a server."""
+        return self._folder.url
 
     @property
     def created_at(self) -> float:
@@ -94,7 +101,7 @@ class Sweep:
     @property
     def runs(self) -> Runs:
         """Its runs, the oldest first; a trial may have several."""
-        return self._api.runs(self.project, {"sweep": self.id})
+        return self._api.runs(self._whole, {"sweep": self.id})
 
     @property
     def expected_run_count(self) -> int | None:
@@ -140,13 +147,13 @@ class Sweep:
             order: as for `Api.runs`; by default by the sweep's metric and goal.
         """
         if order is not None:
-            runs = self._api.runs(self.project, {"sweep": self.id}, order)
+            runs = self._api.runs(self._whole, {"sweep": self.id}, order)
             return runs[0] if len(runs) else None
         best = self.best_trial()
         if best is None:
             return None
         try:
-            return self._api.run(f"{self.project}/{best.run_id}")
+            return self._api.run(f"{self._whole}/{best.run_id}")
         except NotFoundError:  # somebody deleted it
             return None
 
@@ -200,11 +207,24 @@ class Sweep:
 
 def read_sweep(api: Api, sweep_id: str) -> Sweep:
     """See `Api.sweep`."""
+    server = api._server
+    if server is not None:
+        name = sweep_id.strip("/").rpartition("/")[2]
+        project = server.ask("GET", joined("api", "sweeps", name))["project"]
+        return Sweep(api, ServerSweep(server.client, project, name, api.root))
     return Sweep(api, find_folder(api.root, sweep_id))
 
 
 def read_sweeps(api: Api, project: str | None) -> list[Sweep]:
     """See `Api.sweeps`."""
+    if (server := api._server) is not None:
+        names = api._catalog.names() if project is None else [server.whole_name(project)]
+        found = [
+            Sweep(api, ServerSweep(server.client, name, one["id"], api.root))
+            for name in names
+            for one in server.ask("GET", joined("api", "projects", name, "sweeps"))["sweeps"]
+        ]
+        return sorted(found, key=lambda one: -one.created_at)
     found = [Sweep(api, folder) for folder in folders(api.root)]
     chosen = [one for one in found if project in (None, one.project)]
     return sorted(chosen, key=lambda one: -one.created_at)

@@ -5,6 +5,7 @@ Runs are recorded in a folder here, and sent to the server as any run is.
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
@@ -40,7 +41,11 @@ class ServerSweep:
         self._address = joined("api", "projects", project, "sweeps", sweep_id, "board")
         told = self.do("place")
         self._text: str = told["text"]
-        self._facts = SweepFacts(**told["facts"])
+        # The runs are recorded here as runs of any project, and sent to that of the sweep.
+        entity, _, name = project.rpartition("/")
+        facts = SweepFacts(**told["facts"])
+        self._facts = dataclasses.replace(facts, project=name, entity=entity or None)
+        self._page = joined("p", project, "sweeps", sweep_id)
 
     @property
     def path(self) -> Path:
@@ -57,7 +62,7 @@ class ServerSweep:
     @property
     def url(self) -> str:
         """The address of its page."""
-        return self._client.server + joined("p", self._facts.project, "sweeps", self.id)
+        return self._client.server + self._page
 
     def text(self) -> str:
         """The config as the user gave it."""

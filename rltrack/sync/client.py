@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 from collections.abc import Mapping
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import quote
@@ -146,6 +147,43 @@ class Client:
         except httpx.InvalidURL as mistake:
             raise RefusedError(f"{self.server} is no address: {mistake}", 0, {}) from mistake
         return self._understood(answer, conflict)
+
+    def fetch(self, path: str, target: Path, *, offset: int = 0) -> int:
+        """Put what is at an address behind the first bytes of a file.
+
+        Args:
+            path: below the server's address.
+            target: the file; it is made where it is not there.
+            offset: how many bytes of it are here already; what is behind them is written anew.
+
+        Returns:
+            The size of the file.
+
+        Raises:
+            LaterError: try again: what came so far is there.
+            RefusedError: do not.
+            OSError: the file cannot be written.
+        """
+        import httpx
+
+        # Behind the last byte there is nothing to ask for, which is no fault.
+        headers = {"range": f"bytes={offset}-"} if offset else {}
+        try:
+            with self._http.stream("GET", self.server + path, headers=headers) as answer:
+                if answer.status_code == 416:
+                    return offset
+                if not answer.is_success:
+                    answer.read()
+                    self._understood(answer, conflict=False)
+                with target.open("r+b" if offset else "wb") as file:
+                    file.seek(offset if answer.status_code == 206 else 0)
+                    for piece in answer.iter_bytes():
+                        file.write(piece)
+                    file.truncate()
+                    return file.tell()
+        except httpx.HTTPError as fault:
+            told = str(fault) or type(fault).__name__
+            raise LaterError(f"{self.server} cannot be reached ({told})") from fault
 
     def _understood(self, answer: httpx.Response, conflict: bool) -> dict[str, Any]:
         try:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -90,6 +93,41 @@ def team_at(config: HubConfig) -> Iterator[Team]:
     """A running server with people."""
     app = create_hub(config)
     database: Database = app.state.database
+    _add_people(database)
+    with Background(config.root, port=0, app=app) as server, ExitStack() as open:
+        yield Team(server.url, config.root, database, open)
+
+
+@contextmanager
+def process_at(root: Path) -> Iterator[Team]:
+    """The same in a process of its own: it outlives the test that came first to it."""
+    config = local(root)
+    with Database(config.database_url) as database, ExitStack() as open:
+        _add_people(database)
+        with socket.create_server(("127.0.0.1", 0)) as found:
+            port = found.getsockname()[1]
+        command = [sys.executable, "-m", "rltrack", "server", "--dir", str(root)]
+        with subprocess.Popen([*command, "--port", str(port)], stdout=subprocess.DEVNULL) as server:
+            team = Team(f"http://127.0.0.1:{port}", root, database, open)
+            try:
+                _wait_for(team.url)
+                yield team
+            finally:
+                server.terminate()
+
+
+def _wait_for(url: str) -> None:
+    end = time.monotonic() + 60.0
+    while True:
+        try:
+            httpx.get(url)
+            return
+        except httpx.HTTPError:
+            assert time.monotonic() < end, f"no server at {url}"
+            time.sleep(0.05)
+
+
+def _add_people(database: Database) -> None:
     now = time.time()
     with database.write() as session:
         users = {
@@ -102,8 +140,6 @@ def team_at(config: HubConfig) -> Iterator[Team]:
         roles: dict[str, Role] = {"ann": "owner", "max": "member", "vic": "viewer"}
         for name, role in roles.items():
             session.add(Member(team=lab.id, user=users[name].id, role=role))
-    with Background(config.root, port=0, app=app) as server, ExitStack() as open:
-        yield Team(server.url, config.root, database, open)
 
 
 def local(root: Path, **changes: object) -> HubConfig:
