@@ -102,7 +102,7 @@ def describe_whole_run(project: Project, run: RunReader) -> dict[str, Any]:
         "hidden": run.digest().hidden,
         "system_metrics": sorted(run.logged_keys("system")),
         "files": files_of(run.folder.files),
-        "media": describe_media(project, run),
+        "media": describe_media(project, run, keys_of_objects(run)),
         "events": [
             {
                 "time": note.time_ns / 1e9,
@@ -126,6 +126,21 @@ def describe_media(
     """
     return [
         _describe_media(project.root, project.name, run.id, item) for item in media_of(run, keys)
+    ]
+
+
+def keys_of_objects(run: RunReader) -> list[str]:
+    """The keys that hold more than numbers, as far as that is known without reading any points.
+
+    A run may have ten thousand keys of numbers, and to read them all takes minutes. A key that
+    holds both is found by its last value.
+    """
+    digest = run.digest()
+    numbers = digest.aggregates
+    return [
+        key
+        for key in run.logged_keys()
+        if key not in numbers or isinstance(digest.summary.get(key), (dict, list))
     ]
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from rltrack.server.answers import Refusal, describe_media
+from rltrack.server.answers import Refusal, describe_media, keys_of_objects
 from rltrack.server.histograms import histogram_keys
 from rltrack.store.project import Project
 from rltrack.store.run import RunReader
@@ -23,21 +23,6 @@ MAX_RUNS: Final = 100
 def _described(project: Project, run: RunReader) -> dict[str, Any]:
     keys = keys_of_objects(run)
     return {"media": describe_media(project, run, keys), "histograms": histogram_keys(run, keys)}
-
-
-def keys_of_objects(run: RunReader) -> list[str]:
-    """The keys that hold more than numbers, as far as that is known without reading any points.
-
-    A run may have ten thousand keys of numbers, and to read them all takes minutes. A key that
-    holds both is found by its last value.
-    """
-    digest = run.digest()
-    numbers = digest.aggregates
-    return [
-        key
-        for key in run.logged_keys()
-        if key not in numbers or isinstance(digest.summary.get(key), (dict, list))
-    ]
 
 
 def media_answer(project: Project, body: Any) -> dict[str, Any]:

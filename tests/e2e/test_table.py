@@ -110,3 +110,42 @@ def test_chosen_runs_are_compared(page: Page, address: str) -> None:
     expect(table.locator("tbody tr")).to_have_count(2)
     expect(table).to_contain_text("7e-4")
     expect(page.locator('[data-testid="panel"][data-key="return"]')).to_be_visible()
+
+
+def test_a_cell_filters_and_a_baseline_gives_differences(page: Page, address: str) -> None:
+    """By the right button and by the keyboard; the other numbers of a metric are a press away."""
+    page.goto(f"{address}/p/p?list=wide&cols=:config.algo,:summary.return")
+    expect(page.get_by_test_id("run-row")).to_have_count(4)
+    page.get_by_test_id("check-all").click()
+    expect(page.get_by_test_id("bulk-bar")).to_contain_text("4 runs")
+    page.get_by_test_id("check-all").click()
+    expect(page.get_by_test_id("bulk-bar")).to_have_count(0)
+
+    head = page.locator('[role="columnheader"][data-field="summary.return"]')
+    head.hover()
+    head.get_by_label("column summary.return").click()
+    page.locator('[data-face="max"]').click()
+    row = page.locator('[data-run-id="sac0"]')
+    row.locator('[data-field="max(return)"]').click(button="right")
+    page.get_by_role("menuitem", name="Compare the others with this run").click()
+    expect(page.get_by_test_id("baseline-row")).to_contain_text("sac-0")
+    delta = page.locator('[data-run-id="sac1"] [data-testid="delta"]')
+    expect(delta).to_have_text("+57")
+
+    row.locator('[data-field="config.algo"]').click(button="right")
+    page.get_by_role("menuitem", name="Only algo = sac").click()
+    expect(page.get_by_test_id("run-row")).to_have_count(2)
+    page.reload()
+    expect(delta).to_have_text("+57")
+
+    table = page.get_by_test_id("run-table")
+    table.focus()
+    for key in ("ArrowDown", "ArrowRight", "Shift+F10"):
+        table.press(key)
+    expect(page.get_by_test_id("cell-menu")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(table).to_be_focused()
+    algo = page.locator('[role="columnheader"][data-field="config.algo"]')
+    algo.locator("button.name").press("Alt+ArrowRight")
+    heads = page.get_by_role("columnheader")
+    expect(heads.nth(2)).to_have_attribute("data-field", "config.algo")

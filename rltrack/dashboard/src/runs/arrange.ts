@@ -1,9 +1,11 @@
 /** Which runs the table shows, in which order and groups, and which of them are drawn. */
 
 import type { Run } from "../server/types";
-import type { Selection, Sort } from "../state/url";
+import type { BandChoice, Selection, Sort } from "../state/url";
 import { flat, reader, type Asked, type Cell } from "./fields";
 import { inline } from "./values";
+
+export type Centre = BandChoice["centre"];
 
 /** So many runs are drawn before anybody chooses. */
 export const NEWEST = 20;
@@ -118,18 +120,32 @@ export function rowsOf(groups: Group[], unfolded: ReadonlySet<string>): Row[] {
 }
 
 /**
- * What a group shows in a column: the one value that all have, or the mean of its numbers.
+ * What a group shows in a column: the one value that all have, or the middle of its numbers, as charts draw it.
  * What was chosen, as a seed, has no mean that says anything.
  */
-export function groupCell(cells: Cell[], chosen = false): Cell {
+export function groupCell(cells: Cell[], chosen = false, centre: Centre = "mean"): Cell {
   const known = cells.filter((cell) => cell !== null);
   if (!known.length) return null;
   const distinct = new Set(known);
   if (distinct.size === 1) return known[0]!;
   if (chosen) return `${distinct.size} values`;
   const numbers = known.filter((cell): cell is number => typeof cell === "number" && Number.isFinite(cell));
-  if (numbers.length) return numbers.reduce((sum, number) => sum + number, 0) / numbers.length;
+  if (numbers.length) return centreOf(numbers, centre);
   return `${distinct.size} values`;
+}
+
+const mean = (numbers: number[]) => numbers.reduce((sum, number) => sum + number, 0) / numbers.length;
+
+export function centreOf(numbers: number[], centre: Centre): number {
+  if (centre === "mean") return mean(numbers);
+  const sorted = Float64Array.from(numbers).sort();
+  const [count, last] = [sorted.length, sorted.length - 1];
+  if (centre === "min") return sorted[0]!;
+  if (centre === "max") return sorted[last]!;
+  if (centre === "median") return (sorted[last >> 1]! + sorted[count >> 1]!) / 2;
+  // A quarter is cut at each end, rounded down, as `stats` and charts do.
+  const cut = Math.floor(count / 4);
+  return mean([...sorted.subarray(cut, count - cut)]);
 }
 
 /** The runs that are drawn, of those that the list shows. */

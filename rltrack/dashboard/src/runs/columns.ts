@@ -52,3 +52,12 @@ export function moved(columns: Column[], field: string, before: string | null): 
   const put = { ...one, pinned: target?.pinned ?? false };
   return at < 0 ? [...others, put] : [...others.slice(0, at), put, ...others.slice(at)];
 }
+
+/** The columns with one of them a place further to the left or right, among those that are pinned as it is. */
+export function stepped(columns: Column[], field: string, by: -1 | 1): Column[] {
+  const one = columns.find((column) => column.field === field);
+  const beside = columns.filter((column) => column.field !== "name" && column.pinned === one?.pinned);
+  const other = beside[beside.findIndex((column) => column.field === field) + by];
+  if (!one || !other) return columns;
+  return columns.map((column) => (column === one ? other : column === other ? one : column));
+}

@@ -40,6 +40,31 @@ export function labelOf(field: string): string {
   return field.replace(/^(config|summary)\./, "");
 }
 
+/** What else of its metric a column can show: `last(loss)`, `min(loss)`, or the best that `define_metric` keeps. */
+export function facesOf(field: string, runs: Run[], metrics: ReadonlySet<string>): { says: string; field: string }[] {
+  const key = metricOf(field, metrics);
+  if (key === null) return [];
+  const kept = ["best"].filter((part) => runs.some((run) => flat(run, "summary").has(`${key}.${part}`)));
+  return [
+    { says: "summary", field: `summary.${key}` },
+    ...["last", "min", "max", "mean"].map((amount) => ({ says: amount, field: `${amount}(${key})` })),
+    ...kept.map((part) => ({ says: part, field: `summary.${key}.${part}` })),
+  ];
+}
+
+/** The metric that a column is of; null if it is of none. */
+export function metricOf(field: string, metrics: ReadonlySet<string>): string | null {
+  const key = AGGREGATE.exec(field)?.[2] ?? (field.startsWith("summary.") ? field.slice("summary.".length) : null);
+  if (key === null || metrics.has(key)) return key;
+  const whole = key.replace(/\.[a-z]+$/, "");
+  return metrics.has(whole) ? whole : null;
+}
+
+/** Whether a column is of what a run came to, and not of what it was given: such numbers have a difference that says something. */
+export function isOutcome(field: string): boolean {
+  return field.startsWith("summary.") || isAggregate(field) || ["duration", "last_step", "rows"].includes(field);
+}
+
 /** The flattened config or summary of a run, made once. */
 const flats = { config: new WeakMap<object, Map<string, Json>>(), summary: new WeakMap<object, Map<string, Json>>() };
 

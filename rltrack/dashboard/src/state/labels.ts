@@ -35,6 +35,7 @@ const SAY: [string, Say][] = [
   ["open", () => "runs of a group"],
   ["fold", (after, before) => (parseList(after ?? "").length > parseList(before ?? "").length ? "fold a section" : "unfold a section")],
   ["list", (text) => (text === "folded" ? "fold the run list" : text === "wide" ? "the run table alone" : "unfold the run list")],
+  ["baseline", (text) => (text ? "compare with a run" : "no baseline")],
   ["width", () => "width of the run list"],
 ];
 

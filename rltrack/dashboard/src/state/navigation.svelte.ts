@@ -2,7 +2,7 @@
 
 import { writeDrafts } from "./draft.svelte";
 import { doneAgain, noted, NO_STEPS, takenBack, walked, type Part, type Step, type Steps } from "./steps";
-import { formatView, parseRoute, parseView, type Route, type View } from "./url";
+import { formatView, parseRoute, parseView, withKept, type Route, type View } from "./url";
 
 type How = "pushState" | "replaceState";
 
@@ -13,7 +13,8 @@ class Navigation {
   #steps = $state.raw<Record<string, Steps>>({});
 
   readonly route: Route = $derived(parseRoute(this.#path));
-  readonly view: View = $derived(parseView(this.#query));
+  #seen: View | null = null;
+  readonly view: View = $derived((this.#seen = withKept(this.#seen, parseView(this.#query))));
   /** What pages with a view of their own keep in the query; see `put`. */
   readonly params: URLSearchParams = $derived(new URLSearchParams(this.#query));
   /** Counts the links that were followed: each asks for a page as it begins. */

@@ -84,6 +84,8 @@ export interface View {
   tints: Record<string, number>;
   selection: Selection;
   foldedSections: string[];
+  /** The run that the others are compared with in the table. */
+  baseline: string | null;
   /** How much of the page the run table takes; null: a part where there is room. */
   list: "open" | "folded" | "wide" | null;
   /** Of the open run table, in CSS pixels. */
@@ -126,6 +128,7 @@ export const DEFAULT_VIEW: View = {
   tints: {},
   selection: { base: "newest", on: [], off: [] },
   foldedSections: [],
+  baseline: null,
   list: null,
   listWidth: 360,
   panel: null,
@@ -237,6 +240,7 @@ export function parseView(query: string): View {
       off: parseList(text("off")),
     },
     foldedSections: parseList(text("fold")),
+    baseline: params.get("baseline") || null,
     list: list === "open" || list === "folded" || list === "wide" ? list : null,
     listWidth: Math.round(Number(params.get("width"))) || DEFAULT_VIEW.listWidth,
     panel: params.get("panel") || null,
@@ -245,6 +249,14 @@ export function parseView(query: string): View {
     mediaStep: params.has("step") && Number.isFinite(Number(text("step"))) ? Number(text("step")) : null,
     looked: Object.fromEntries([...params].flatMap(([name, value]) => (name.startsWith("v.") ? [[name.slice(2), value]] : []))),
   };
+}
+
+/** A view whose parts are those of another wherever they say the same: what hangs on them need not be made anew. */
+export function withKept(known: View | null, view: View): View {
+  if (!known) return view;
+  const parts = Object.entries(view) as [keyof View, unknown][];
+  const kept = parts.map(([name, part]) => [name, JSON.stringify(part) === JSON.stringify(known[name]) ? known[name] : part]);
+  return Object.fromEntries(kept) as View;
 }
 
 /** The query of a view, with `?`; what is as by default is left out. */
@@ -279,6 +291,7 @@ export function formatView(view: View): string {
   put("on", formatList(view.selection.on));
   put("off", formatList(view.selection.off));
   put("fold", formatList(view.foldedSections));
+  put("baseline", view.baseline ?? "");
   put("list", view.list ?? "");
   put("width", String(view.listWidth), String(DEFAULT_VIEW.listWidth));
   put("panel", view.panel ?? "");
