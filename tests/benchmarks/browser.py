@@ -43,7 +43,7 @@ ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-backg
 FIRST_CHART = """
 const shown = '[data-testid="panel"][data-points]:not([data-points="0"])';
 const look = () => {
-  if (!window.firstChart && document.querySelector(shown)?.querySelector('canvas'))
+  if (!window.firstChart && document.querySelector(shown)?.querySelector('[data-drawn]'))
     requestAnimationFrame(() => (window.firstChart ??= performance.now()));
   if (!window.firstChart) requestAnimationFrame(look);
 };

@@ -1,18 +1,27 @@
-/** Draws the lines of a chart on its canvas. What was traced is kept until the data or the view changes. */
+/**
+ * Draws the lines of a chart, in the worker that `brush.ts` is. What was traced is kept until the data or
+ * the view changes.
+ *
+ * There are two sheets, one on the other: all lines, and those of the run that is lit. The page dims the
+ * first by its style alone, so that another lit run costs one line and not all.
+ */
 
 import type { Curve } from "./curves";
 import { fitted, spread, type EndLabel } from "./labels";
 import { DashedPath, traceBand, traceLine, type Project } from "./path";
 import type { Range } from "./ranges";
 
-export interface Line {
+/** What the painter needs of a curve. */
+export type Drawn = Pick<Curve, "x" | "y" | "lo" | "hi" | "nan" | "nanY" | "posInf" | "negInf">;
+
+export interface Line<C extends Drawn = Curve> {
   /** Of the run, or of the group, and of the metric where a chart has several. */
   id: string;
   run: string;
   name: string;
   colour: string;
   dash: number[];
-  curve: Curve;
+  curve: C;
   smoothed: Float64Array | null;
   /** Whether to shade min to max. */
   band: boolean;
@@ -46,7 +55,6 @@ export interface Plot {
 }
 
 export interface Look {
-  lit: string | null;
   paper: string;
   font: string;
 }
@@ -65,70 +73,72 @@ const WIDTH = 1.6;
 const LIT_FACTOR = 1.25;
 const DIM_FACTOR = 0.85;
 const MANY_POINTS = 3000;
-const DIMMED = 0.18;
 export const LABEL_HEIGHT = 13;
+
+type Ctx = OffscreenCanvasRenderingContext2D;
 
 export class Painter {
   #traced = new Map<string, Traced>();
   #of: unknown[] = [];
   #many = false;
 
-  paint(ctx: CanvasRenderingContext2D, plot: Plot, lines: Line[], look: Look): void {
-    this.#retrace(plot, lines);
-    const lit = (line: Line) => look.lit === line.run || (look.lit !== null && !!line.members?.has(look.lit));
-    const dim = (line: Line) => (look.lit === null || lit(line) ? 1 : DIMMED);
-    // The lit line is drawn last, above the others.
-    const ordered = look.lit === null ? lines : [...lines].sort((a, b) => dim(a) - dim(b));
+  /** All lines; `thin` while a run is lit above them. */
+  paintAll(ctx: Ctx, plot: Plot, lines: Line<Drawn>[], look: Look, thin: boolean): void {
+    this.#paint(ctx, plot, lines, lines, look, thin ? DIM_FACTOR : 1, false);
+  }
 
-    // uPlot remembers the styles that it set last, so all of ours are put back.
-    ctx.save();
+  /** Those of one run, or of the group that it is in. */
+  paintLit(ctx: Ctx, plot: Plot, lines: Line<Drawn>[], look: Look, lit: string): void {
+    this.#paint(ctx, plot, lines, lines.filter((line) => isLit(line, lit)), look, LIT_FACTOR, true);
+  }
+
+  #paint(ctx: Ctx, plot: Plot, all: Line<Drawn>[], some: Line<Drawn>[], look: Look, factor: number, lit: boolean): void {
+    this.#retrace(plot, all);
     ctx.save();
     ctx.beginPath();
     ctx.rect(plot.left, plot.top - plot.ratio, plot.width + 2 * plot.ratio, plot.height + 2 * plot.ratio);
     ctx.clip();
-    this.#many = lines.reduce((sum, { curve }) => sum + curve.x.length, 0) > MANY_POINTS;
-    for (const line of ordered) this.#paintBand(ctx, line, dim(line));
-    for (const line of ordered) this.#paintLine(ctx, plot, line, lit(line), dim(line));
+    for (const line of some) this.#paintBand(ctx, line);
+    for (const line of some) this.#paintLine(ctx, plot, line, factor, lit);
     ctx.restore();
-
-    for (const line of ordered) {
-      paintMarks(ctx, plot, line, dim(line));
-      this.#paintDot(ctx, plot, line, look.paper, dim(line));
+    for (const line of some) {
+      paintMarks(ctx, plot, line);
+      this.#paintDot(ctx, plot, line, look.paper);
     }
-    if (plot.labelRoom > 0) this.#paintLabels(ctx, plot, lines, look, dim);
-    ctx.restore();
+    if (plot.labelRoom > 0) this.#paintLabels(ctx, plot, all, new Set(some), look);
   }
 
-  #retrace(plot: Plot, lines: Line[]): void {
+  #retrace(plot: Plot, lines: Line<Drawn>[]): void {
     const { left, top, width, height, x, y, right, log, logX } = plot;
     const of: unknown[] = [left, top, width, height, ...x, ...y, ...(right ?? []), log, logX];
     for (const line of lines) of.push(line.curve, line.smoothed, line.band, line.right, line.dash.join());
     if (of.length === this.#of.length && of.every((part, i) => part === this.#of[i])) return;
     this.#of = of;
+    this.#many = lines.reduce((sum, { curve }) => sum + curve.x.length, 0) > MANY_POINTS;
     this.#traced = new Map(lines.map((line) => [line.id, trace(plot, line)]));
   }
 
-  #paintBand(ctx: CanvasRenderingContext2D, line: Line, alpha: number): void {
+  #paintBand(ctx: Ctx, line: Line<Drawn>): void {
     const { band } = this.#traced.get(line.id)!;
     if (!band) return;
-    ctx.globalAlpha = 0.13 * alpha;
+    ctx.globalAlpha = 0.13;
     ctx.fillStyle = line.colour;
     ctx.fill(band);
   }
 
-  #paintLine(ctx: CanvasRenderingContext2D, plot: Plot, line: Line, lit: boolean, alpha: number): void {
+  #paintLine(ctx: Ctx, plot: Plot, line: Line<Drawn>, factor: number, lit: boolean): void {
     const traced = this.#traced.get(line.id)!;
     ctx.strokeStyle = ctx.fillStyle = line.colour;
     if (traced.raw) {
-      ctx.globalAlpha = 0.22 * alpha;
+      ctx.globalAlpha = 0.22;
       ctx.lineWidth = plot.ratio;
       ctx.setLineDash([]);
       ctx.stroke(traced.raw);
     }
-    ctx.globalAlpha = (line.faint || line.left) && !lit ? 0.35 * alpha : alpha;
+    ctx.globalAlpha = (line.faint || line.left) && !lit ? 0.35 : 1;
     const width = line.faint || line.left ? 1 : WIDTH;
     // Lines of one device pixel have a way of their own, many times faster: among many, the eye misses nothing.
-    ctx.lineWidth = this.#many && !lit ? 1 : width * (lit ? LIT_FACTOR : alpha < 1 ? DIM_FACTOR : 1) * plot.ratio;
+    ctx.lineWidth = this.#many && !lit ? 1 : width * factor * plot.ratio;
     ctx.lineJoin = traced.dense ? "bevel" : "round";
     const dash = line.left ? [3, 3] : traced.dense ? [] : line.dash;
     ctx.setLineDash(dash.map((length) => length * plot.ratio));
@@ -137,24 +147,19 @@ export class Painter {
     for (const [x, y] of traced.alone) disc(ctx, x, y, 2 * plot.ratio);
   }
 
-  #paintDot(ctx: CanvasRenderingContext2D, plot: Plot, line: Line, paper: string, alpha: number): void {
+  #paintDot(ctx: Ctx, plot: Plot, line: Line<Drawn>, paper: string): void {
     const { end } = this.#traced.get(line.id)!;
     if (!line.stopped || !end?.inside) return;
-    ctx.globalAlpha = alpha;
-    // A ring parts the dot from the lines under it; a dimmed one would cut the lit line.
+    ctx.globalAlpha = 1;
+    // A ring parts the dot from the lines under it.
     ctx.fillStyle = paper;
-    if (alpha === 1) disc(ctx, end.x, end.y, 4.5 * plot.ratio);
+    disc(ctx, end.x, end.y, 4.5 * plot.ratio);
     ctx.fillStyle = line.colour;
     disc(ctx, end.x, end.y, 3 * plot.ratio);
   }
 
-  #paintLabels(
-    ctx: CanvasRenderingContext2D,
-    plot: Plot,
-    lines: Line[],
-    look: Look,
-    dim: (line: Line) => number,
-  ): void {
+  /** Of some lines; their places are found together with those of all others. */
+  #paintLabels(ctx: Ctx, plot: Plot, lines: Line<Drawn>[], some: Set<Line<Drawn>>, look: Look): void {
     ctx.font = look.font;
     ctx.textBaseline = "middle";
     ctx.textAlign = "left";
@@ -169,9 +174,10 @@ export class Painter {
     });
     const half = (LABEL_HEIGHT / 2) * plot.ratio;
     const byRun = new Map(lines.map((line) => [line.id, line]));
+    ctx.globalAlpha = 1;
     for (const label of spread(labels, 2 * half, plot.top + half, plot.top + plot.height - half)) {
       const line = byRun.get(label.run)!;
-      ctx.globalAlpha = dim(line);
+      if (!some.has(line)) continue;
       ctx.lineWidth = 3 * plot.ratio;
       ctx.lineJoin = "round";
       ctx.strokeStyle = look.paper;
@@ -179,8 +185,12 @@ export class Painter {
       ctx.fillStyle = line.colour;
       ctx.fillText(label.text, label.x, label.y);
     }
-    ctx.globalAlpha = 1;
   }
+}
+
+/** Whether a line is of the run that is lit, or of the group that it is in. */
+export function isLit({ run, members }: Pick<Line, "run" | "members">, lit: string): boolean {
+  return run === lit || !!members?.has(lit);
 }
 
 /** From values to canvas pixels; what has no place on a log axis is NaN. */
@@ -200,7 +210,7 @@ export function projections(plot: Plot, right = false): { toX: Project; toY: Pro
   };
 }
 
-function trace(plot: Plot, { curve, smoothed, band, right, dash }: Line): Traced {
+function trace(plot: Plot, { curve, smoothed, band, right, dash }: Line<Drawn>): Traced {
   const { toX, toY } = projections(plot, right);
   const drawn = smoothed ?? curve.y;
   const line = new Path2D();
@@ -233,18 +243,18 @@ function endOf(plot: Plot, x: Float64Array, y: Float64Array, toX: Project, toY: 
   return null;
 }
 
-function disc(ctx: CanvasRenderingContext2D, x: number, y: number, radius: number): void {
+function disc(ctx: Ctx, x: number, y: number, radius: number): void {
   ctx.beginPath();
   ctx.arc(x, y, radius, 0, 2 * Math.PI);
   ctx.fill();
 }
 
 /** NaN: a crossed circle where the line breaks. Infinities: triangles at the edge that they lie behind. */
-function paintMarks(ctx: CanvasRenderingContext2D, plot: Plot, { curve, colour, right }: Line, alpha: number): void {
+function paintMarks(ctx: Ctx, plot: Plot, { curve, colour, right }: Line<Drawn>): void {
   const { toX, toY } = projections(plot, right);
   const size = 3.5 * plot.ratio;
   const bottom = plot.top + plot.height;
-  ctx.globalAlpha = alpha;
+  ctx.globalAlpha = 1;
   ctx.strokeStyle = ctx.fillStyle = colour;
   ctx.lineWidth = 1.25 * plot.ratio;
   ctx.setLineDash([]);
@@ -270,7 +280,6 @@ function paintMarks(ctx: CanvasRenderingContext2D, plot: Plot, { curve, colour, 
   };
   eachApart(curve.posInf, plot, toX, (x) => triangle(x, plot.top - size, plot.top + size));
   eachApart(curve.negInf, plot, toX, (x) => triangle(x, bottom + size, bottom - size));
-  ctx.globalAlpha = 1;
 }
 
 /** A thousand NaN side by side need no thousand marks. */

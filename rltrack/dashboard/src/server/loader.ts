@@ -30,6 +30,9 @@ type Fetch = (panels: PanelRequest[]) => Promise<PanelFrame[]>;
 
 /** Charts that mount within this time share a request. */
 const GATHER_MS = 8;
+/** Runs that log at once are told of one after the other: their changes are waited for a little. */
+const CHANGES_MS = 40;
+const REFRESH_EVERY_MS = 600;
 const PANELS_PER_REQUEST = 100;
 const REQUESTS_AT_ONCE = 2;
 const KEPT = 300;
@@ -38,11 +41,16 @@ export class SeriesLoader {
   #wishes = new Map<symbol, Wish>();
   #due = new Set<symbol>();
   #onTheWay = new Set<string>();
+  /** What they show has changed; asked for with the next refresh. */
+  #stale = new Set<symbol>();
   #kept = new Map<string, { frame: PanelFrame; fresh: boolean; runs: string[] }>();
   /** Refused together with others: asked for by themselves, as one of them may be at fault. */
   #alone = new Set<string>();
   #requests = 0;
   #timer: ReturnType<typeof setTimeout> | null = null;
+  /** For changes, which come run by run. */
+  #refresh: ReturnType<typeof setTimeout> | null = null;
+  #refreshed = -Infinity;
 
   /** `unreachable` is asked what to make of a failure: true keeps the wishes for `retry`. */
   constructor(
@@ -68,9 +76,17 @@ export class SeriesLoader {
       if (kept.fresh && kept.runs.some((run) => changed.has(run))) kept.fresh = false;
     }
     for (const [id, { request }] of this.#wishes) {
-      if (request.runs.some((run) => changed.has(run))) this.#due.add(id);
+      if (request.runs.some((run) => changed.has(run))) this.#stale.add(id);
     }
-    this.#send();
+    if (this.#stale.size === 0) return;
+    const rest = this.#refreshed + REFRESH_EVERY_MS - performance.now();
+    this.#refresh ??= setTimeout(() => {
+      this.#refresh = null;
+      this.#refreshed = performance.now();
+      for (const id of this.#stale) if (this.#wishes.has(id)) this.#due.add(id);
+      this.#stale.clear();
+      this.#send();
+    }, Math.max(CHANGES_MS, rest));
   }
 
   /** The server is back: ask for everything again. */
@@ -83,6 +99,7 @@ export class SeriesLoader {
   #forget(id: symbol): void {
     this.#wishes.delete(id);
     this.#due.delete(id);
+    this.#stale.delete(id);
   }
 
   #want(id: symbol, receiver: Receiver, request: PanelRequest): void {
