@@ -115,13 +115,11 @@ class FolderStorage:
     def append(self, project: str, run: str, segment: str, offset: int, data: bytes) -> int:
         """See `Storage`."""
         checked_segment(segment)
-        if offset and segment not in self.sizes(project, run):
-            return 0  # no empty file for it
-        with (
-            self._in_run(project, run, _JOURNAL) as folder,
-            inside.locked_file(folder, segment) as fd,
-        ):
-            return _append(fd, offset, data, f"segment {segment} of run {project}/{run}")
+        with self._in_run(project, run, _JOURNAL) as folder:
+            if offset and not _is_there(folder, segment):
+                return 0  # no empty file for it
+            with inside.locked_file(folder, segment) as fd:
+                return _append(fd, offset, data, f"segment {segment} of run {project}/{run}")
 
     @contextlib.contextmanager
     def _in_run(self, project: str, run: str, *inner: str) -> Iterator[int]:
@@ -303,6 +301,13 @@ def _append(fd: int, offset: int, data: bytes, what: str) -> int:
         return offset + len(data)
     os.fsync(fd)  # what is there may be of a hub that was killed before it was durable
     return size
+
+
+def _is_there(folder: int, name: str) -> bool:
+    try:
+        return stat.S_ISREG(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode)
+    except FileNotFoundError:
+        return False
 
 
 def _incoming(project: str) -> tuple[str, ...]:

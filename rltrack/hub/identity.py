@@ -11,7 +11,7 @@ import hmac
 import threading
 import time
 from collections.abc import Callable
-from typing import Final, cast
+from typing import Final, Literal, cast
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -58,6 +58,16 @@ class Identities:
         with self._lock:
             self._known.clear()
             self._generation += 1
+
+    def remembers(self, kind: Literal["key", "session", "link", "project"], of: str) -> bool:
+        """Whether the answer is known, for a moment at least: then asking takes no time.
+
+        Args:
+            kind: of the question: `by_key`, `by_cookie`, `link`, `is_public`.
+            of: what it is asked about.
+        """
+        known = self._known.get((kind, of if kind == "project" else hashed(of)))
+        return known is not None and known[0] > time.monotonic()
 
     def by_key(self, key: str) -> Who | None:
         """The user of an API key; None: it opens nothing (any more)."""

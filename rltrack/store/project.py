@@ -252,6 +252,8 @@ class Project:
         self._memory_bytes = memory_bytes
         self._catalog = catalog
         self._lock = threading.RLock()
+        self._looking = threading.RLock()  # taken before `_lock`
+        self._looks = 0
         self._runs: dict[str, ListedRun] = {}
         self._names: dict[str, str] = {}  # of their folders, and their ids
         self._slots: dict[str, int] = {}
@@ -271,22 +273,36 @@ class Project:
     # -- keeping up ------------------------------------------------------------------------
 
     def refresh(self) -> int:
-        """Look for new runs and removed ones, and read what is new; the version thereafter."""
+        """Look for new runs and removed ones, and read what is new; the version thereafter.
+
+        Looking at hundreds of runs takes a while, in which charts are not held up. Of those who
+        ask while somebody looks, one looks again, and the others go by what that one saw.
+        """
+        begun = self._looks
+        with self._looking:
+            if self._looks > begun:  # a look that began after we were asked
+                return self._version
+            self._looks += 1
+            return self._look()
+
+    def _look(self) -> int:
         with self._lock:
             self._scan()
-            ended: dict[str, Known] = {}
             again = set(self._due())
-            for run in list(self._runs.values()):
-                if run.is_followed or run in again:
-                    known = run.look(again=run in again)
-                    if known is not None:
-                        ended[run.name] = known
+            runs = list(self._runs.values())
+        ended: dict[str, Known] = {}
+        for run in runs:
+            if run.is_followed or run in again:
+                known = run.look(again=run in again)
+                if known is not None:
+                    ended[run.name] = known
+        documents = proof_of_kinds(self._folder)
+        with self._lock:
             changed = [
                 run_id
                 for run_id, run in self._runs.items()
                 if self._revisions.get(run_id) != run.revision
             ]
-            documents = proof_of_kinds(self._folder)
             kinds = [kind for kind in documents if documents[kind] != self._documents.get(kind)]
             self._documents = documents
             if changed or kinds:
@@ -298,7 +314,8 @@ class Project:
                 self._revisions[run_id] = self._runs[run_id].revision
                 self._versions[run_id] = self._version
             if self._catalog is not None:
-                self._catalog.store(self.name, ended)
+                there = {name: known for name, known in ended.items() if name in self._names}
+                self._catalog.store(self.name, there)
             self._spare_memory()
             return self._version
 

@@ -50,6 +50,8 @@ WORTH_SEALING: Final = 1 << 19
 #: What says that there are too many open files, or too little memory: the journal is no way out.
 _LIMITS: Final = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 
+_FACTS: Final = tuple(one.name for one in dataclasses.fields(RunFacts))
+
 _Answer = TypeVar("_Answer")
 _log = logging.getLogger("rltrack.store")
 
@@ -342,7 +344,8 @@ class RunReader:
             return self._digest
 
     def _describe(self) -> RunDigest:
-        facts = dataclasses.asdict(self._facts) if self._facts else {}
+        # Not `asdict`, which copies: a list of many live runs is described every second.
+        facts = {name: getattr(self._facts, name) for name in _FACTS} if self._facts else {}
         facts |= self._book.facts.values()
         state = self._state or "crashed"
         content = self._content

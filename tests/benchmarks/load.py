@@ -255,7 +255,7 @@ def percentiles(times: list[float], scale: float = 1000.0) -> dict[str, float]:
     """The middle, the last hundredth, and the worst, in milliseconds."""
     if len(times) < 2:
         return {}
-    cuts = statistics.quantiles(times, n=100)
+    cuts = statistics.quantiles(times, n=100, method="inclusive")
     return {"p50": cuts[49] * scale, "p99": cuts[98] * scale, "most": max(times) * scale}
 
 
