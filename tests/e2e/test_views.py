@@ -241,3 +241,30 @@ def test_colours_are_kept_for_all_and_can_be_frozen(page: Page, address: str) ->
     )
     expect(page.get_by_test_id("group-row")).to_have_count(1)
     assert swatches("group") == groups[:1]
+
+
+def test_escape_closes_what_was_opened_last_and_no_more(page: Page, address: str) -> None:
+    """The box over a chart that fills the screen, then the chart."""
+    page.goto(f"{address}/p/p?panel=train/loss")
+    full = page.get_by_role("dialog", name="train/loss", exact=True)
+    expect(full).to_be_visible()
+    page.keyboard.press("Control+k")
+    expect(page.get_by_test_id("palette-box")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.get_by_test_id("palette")).to_have_count(0)
+    expect(full).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(full).to_have_count(0)
+
+
+def test_a_run_s_colour_is_chosen_on_its_page(page: Page, address: str) -> None:
+    """And taken back."""
+    page.goto(f"{address}/p/p/r/sac0")
+    swatch = page.get_by_test_id("run-colour").locator("i")
+    before = swatch.evaluate("one => one.style.background")
+    page.get_by_test_id("run-colour").click()
+    page.get_by_role("button", name="colour 8").click()
+    expect(page.get_by_test_id("toast")).to_contain_text("sac-0 is coloured")
+    expect(swatch).not_to_have_attribute("style", f"background: {before};")
+    page.keyboard.press("Control+z")
+    expect(swatch).to_have_attribute("style", f"background: {before};")

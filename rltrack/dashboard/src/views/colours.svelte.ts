@@ -20,11 +20,15 @@ export class ColoursStore {
     return link.onRecovery(() => void this.#refresh());
   }
 
+  async load(): Promise<void> {
+    // The list, as a project without one is nothing wrong.
+    const found = (await fetchDocuments<unknown>(this.project, "colours")).find(({ id }) => id === DOCUMENT);
+    this.#take(found?.body, found?.version ?? null);
+  }
+
   async #refresh(): Promise<void> {
     try {
-      // The list, as a project without one is nothing wrong.
-      const found = (await fetchDocuments<unknown>(this.project, "colours")).find(({ id }) => id === DOCUMENT);
-      this.#take(found?.body, found?.version ?? null);
+      await this.load();
     } catch (error) {
       if (error instanceof UnreachableError) link.lost();
     } finally {
