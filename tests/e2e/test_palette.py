@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -97,3 +99,35 @@ def test_the_list_of_keys_shows_those_that_work_here(page: Page, address: str) -
     page.keyboard.press("?")
     expect(keys).to_contain_text("theme")
     expect(keys).not_to_contain_text("run list")
+
+
+TRAINING = """
+import sys, time
+import rltrack
+rltrack.init(project="walker", id="live", name="td3-live", dir=sys.argv[1])
+print("begun", flush=True)
+time.sleep(120)
+"""
+
+
+def test_a_training_is_stopped_from_any_page(page: Page, address: str, root: Path) -> None:
+    """At the second press: it cannot be taken back."""
+    training = subprocess.Popen(
+        [sys.executable, "-c", TRAINING, str(root)], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert training.stdout is not None
+        assert training.stdout.readline() == "begun\n"
+        page.goto(f"{address}/p/p")
+        expect(page.get_by_test_id("run-row")).to_have_count(2)
+        open_palette(page, "stop td3")
+        expect(page.get_by_test_id("palette-row").first).to_contain_text("stop td3-live")
+        page.keyboard.press("Enter")
+        toast = page.get_by_test_id("toast")
+        expect(toast).to_contain_text("Stop td3-live for good")
+        toast.get_by_test_id("undo").click()
+        expect(toast).to_contain_text("td3-live was asked to stop")
+        assert training.wait(60) != 0
+    finally:
+        training.kill()
+        training.communicate()

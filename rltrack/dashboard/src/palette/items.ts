@@ -33,6 +33,12 @@ export function parseQuery(text: string): { kind: Kind | null; query: string } {
   return { kind, query: (kind ? text.slice(1) : text).trim() };
 }
 
+/** `stop ppo`: runs are looked for by what follows. */
+export function parseStop(query: string): { stop: boolean; of: string } {
+  const found = /^stop(?:\s+(.*))?$/i.exec(query);
+  return found ? { stop: true, of: found[1] ?? "" } : { stop: false, of: query };
+}
+
 /** What was chosen lately counts this much more, the last most. */
 const RECENT = 30;
 const FOUND_ELSEWHERE = 30;

@@ -1,7 +1,8 @@
 /** What can be found from where one is: what the server says, the pages of the project, and what can be done. */
 
 import type { SearchAnswer } from "../server/types";
-import type { Saved } from "../server/api";
+import { stopRuns, type Saved } from "../server/api";
+import { toast } from "../state/toast.svelte";
 import type { Command } from "../state/keys";
 import { artifactPath, projectPath, runPath, type Route } from "../state/url";
 import { sectionsOf } from "../ui/sections";
@@ -34,6 +35,20 @@ export function itemsOf(answer: SearchAnswer | null, commands: Command[], route:
       }),
     ),
   ];
+}
+
+/** To ask trainings of those that were found to end. What cannot be taken back waits for a second press. */
+export function stopItems(answer: SearchAnswer | null): Item[] {
+  return (answer?.runs ?? [])
+    .filter(({ state }) => state === "running")
+    .map(({ project, id, name }): Item => {
+      const stop = async () => {
+        const { failed } = await stopRuns(project, [id]);
+        toast.tell(failed[0]?.error ?? `${name} was asked to stop`, null, failed.length > 0);
+      };
+      const act = () => toast.tell(`Stop ${name} for good, as Ctrl-C in its terminal would?`, stop, false, "Stop");
+      return { id: `stop:${project}/${id}`, kind: "action", title: `stop ${name}`, detail: project, act, found: true };
+    });
 }
 
 function runItem(run: SearchAnswer["runs"][number]): Item {

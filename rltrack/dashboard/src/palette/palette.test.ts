@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { found, parseQuery, type Item } from "./items";
+import { found, parseQuery, parseStop, type Item } from "./items";
 import { fit, pieces } from "./rank";
 
 describe("how well a text fits", () => {
@@ -45,6 +45,11 @@ describe("what is found", () => {
   });
 
   test("what the server found stays, though its name does not say why", () => expect(ids("lr=3")).toEqual(["t"]));
+
+  test("runs to stop are looked for by what follows", () => {
+    expect(parseStop("stop ppo 3")).toEqual({ stop: true, of: "ppo 3" });
+    expect(parseStop("stopwatch")).toEqual({ stop: false, of: "stopwatch" });
+  });
 
   test("one kind alone", () => {
     expect(parseQuery("> theme")).toEqual({ kind: "action", query: "theme" });

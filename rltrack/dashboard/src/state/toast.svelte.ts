@@ -6,8 +6,8 @@ export interface Told {
   text: string;
   undo: (() => Promise<void>) | null;
   bad: boolean;
-  /** What the button says that calls `undo`. */
-  button: "Undo" | "Redo" | "Show";
+  /** What the button says that calls `undo`; only as "Undo" is that the way back. */
+  button: "Undo" | "Redo" | "Show" | "Stop";
   /** When it was done, in epoch milliseconds. */
   at: number;
 }
