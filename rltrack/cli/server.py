@@ -79,7 +79,7 @@ def _server(options: argparse.Namespace) -> int:
     def said(name: str) -> str | None:
         """The flag, or else `RLTRACK_SERVER_…`."""
         given: str | None = getattr(options, name)
-        return given if given is not None else os.environ.get(f"RLTRACK_SERVER_{name.upper()}")
+        return given if given is not None else _environment(name)
 
     config = HubConfig(
         root=root_of(options),
@@ -90,10 +90,10 @@ def _server(options: argparse.Namespace) -> int:
         requests_per_s=_number(said("requests_per_s"), "requests_per_s") or 1000.0,
         quota_bytes=_bytes(said("quota")),
         # The secret is in no list of processes: these are by environment only.
-        oidc_issuer=os.environ.get("RLTRACK_SERVER_OIDC_ISSUER") or None,
-        oidc_client_id=os.environ.get("RLTRACK_SERVER_OIDC_CLIENT_ID", ""),
-        oidc_client_secret=os.environ.get("RLTRACK_SERVER_OIDC_CLIENT_SECRET", ""),
-        oidc_name=os.environ.get("RLTRACK_SERVER_OIDC_NAME") or "single sign-on",
+        oidc_issuer=_environment("oidc_issuer") or None,
+        oidc_client_id=_environment("oidc_client_id") or "",
+        oidc_client_secret=_environment("oidc_client_secret") or "",
+        oidc_name=_environment("oidc_name") or "single sign-on",
         accounts=options.accounts,
     )
 
@@ -112,6 +112,36 @@ def _server(options: argparse.Namespace) -> int:
     with contextlib.suppress(KeyboardInterrupt):  # the way to end it, and no failure
         serve(config, _port(said("port")), on_started=started)
     return 0
+
+
+#: What `RLTRACK_SERVER_…` can say, and `RLTRACK_SERVER_…_FILE` by a file that holds it.
+ENVIRONMENT: Final = (
+    "host",
+    "port",
+    "database",
+    "public_url",
+    "trusted_proxies",
+    "quota",
+    "requests_per_s",
+    "oidc_issuer",
+    "oidc_client_id",
+    "oidc_client_secret",
+    "oidc_name",
+)
+
+
+def _environment(name: str) -> str | None:
+    assert name in ENVIRONMENT
+    variable = f"RLTRACK_SERVER_{name.upper()}"
+    said, file = os.environ.get(variable), os.environ.get(f"{variable}_FILE")
+    if file is None:
+        return said
+    if said is not None:
+        raise UsageError(f"{variable} and {variable}_FILE are both set; take one away")
+    try:
+        return Path(file).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as failure:
+        raise UsageError(f"{variable}_FILE={file} cannot be read: {failure}") from failure
 
 
 def _work(options: argparse.Namespace, config: HubConfig) -> int:
