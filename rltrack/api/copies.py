@@ -90,10 +90,12 @@ class Server:
         return self.connection.server
 
     @property
-    def user(self) -> str | None:
-        """Whose key it is; None: the server has no accounts."""
+    def user(self) -> str:
+        """Whose key it is; empty: the server has no accounts, or nobody has signed in."""
         if self._user is None:
-            self._user = self.ask("GET", "/api/account").get("name")
+            has_accounts = self.ask("GET", "/api/meta").get("accounts")
+            told = self.ask("GET", "/api/account") if has_accounts else {}
+            self._user = str(told.get("name") or "")
         return self._user
 
     def whole_name(self, project: str) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 from rltrack.api.recorded import Recorded
 from rltrack.api.told import near
-from rltrack.artifacts.artifact import Artifact, find, used
+from rltrack.artifacts.artifact import Artifact, find_linked, used
 from rltrack.artifacts.names import checked_aliases
 from rltrack.errors import NotFoundError, StorageError, UnsupportedError
 from rltrack.folder import RunFolder
@@ -76,12 +76,12 @@ class WithFiles(Recorded):
         reader = self._reader
         reader.refresh()
         # A run may make a version and use it later; each once.
-        links = [link.artifact for link in reader.artifacts() if link.role == role]
-        links = [self._project.have_artifact(name) for name in links]
+        links = [(link.artifact, link.digest) for link in reader.artifacts() if link.role == role]
         found = []
-        for name in dict.fromkeys(links):
+        for name, digest in dict.fromkeys(links):
             try:
-                found.append(find(self._project.root, name))
+                name = self._project.have_artifact(name)
+                found.append(find_linked(self._project.root, name, digest))
             except NotFoundError:
                 continue
         return found

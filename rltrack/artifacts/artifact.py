@@ -561,6 +561,29 @@ def find(root: Path, text: str, *, project: str | None = None, type: str | None 
     return Artifact.of_version(collection, version)
 
 
+def find_linked(root: Path, text: str, digest: str) -> Artifact:
+    """A version that a run tells of: on a server it may have got another number.
+
+    Args:
+        root: the folder of all projects.
+        text: ``project/name:v0``, as the run says.
+        digest: of its list of files, as the run says.
+
+    Raises:
+        NotFoundError: it is not there.
+    """
+    wanted = address(text)
+    project = text.partition(":")[0].rpartition("/")[0]
+    collection = Collection(root, project, wanted.name)
+    versions = [one for one in collection.versions() if one.digest == digest]
+    for version in versions:
+        if version.number == wanted.number:
+            return Artifact.of_version(collection, version)
+    if not versions:
+        raise NotFoundError(f"{text} is not there any more")
+    return Artifact.of_version(collection, versions[-1])
+
+
 def used(artifact: Artifact, run: str, use_as: str | None) -> None:
     """Remember that a run used a version.
 

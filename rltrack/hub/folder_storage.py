@@ -234,7 +234,7 @@ class FolderStorage:
         with self._in_run(project, run):
             return self._place(project, (*checked_names(project, run), *parts), digest, size, but=2)
 
-    def place_artifact(self, project: str, path: str, digest: str, size: int) -> bool:
+    def place_artifact(self, project: str, path: str, digest: str, size: int) -> str | None:
         """See `Storage`."""
         parts = checked_path(path, ("blobs", "versions"))
         if parts[0] == BLOBS:
@@ -243,11 +243,26 @@ class FolderStorage:
                     400, f"{path[:200]!r} is not the place of {digest}", "it is by digest"
                 )
             blob = (ARTIFACTS, BLOBS, checked_digest(digest)[:2], digest)
-            return self._place(project, blob, digest, size)
+            return path if self._place(project, blob, digest, size) else None
         where = (ARTIFACTS, *checked_names(project), *parts[1:])
-        return self._place(
-            project, where, digest, size, for_good=_VERSION.fullmatch(parts[-1]) is not None
-        )
+        if _VERSION.fullmatch(parts[-1]) is None:
+            return path if self._place(project, where, digest, size) else None
+        with inside.folder(self._root, where[:-1], create=True) as folder:
+            name = _number_of(folder, parts[-1], digest, size)
+        while not self._place_version(project, (*where[:-1], name), digest, size):
+            with inside.folder(self._root, where[:-1]) as folder:
+                following = _number_of(folder, name, digest, size)
+            if following == name:
+                return None
+            name = following
+        return "/".join([*parts[:-1], name])
+
+    def _place_version(self, project: str, where: tuple[str, ...], digest: str, size: int) -> bool:
+        """Place it, unless somebody was faster to have its number."""
+        try:
+            return self._place(project, where, digest, size, for_good=True)
+        except FileExistsError:
+            return False
 
     def _place(
         self,
@@ -342,18 +357,22 @@ def _link_new(incoming: int, digest: str, target: int, name: str) -> None:
     """Give a content a name that nobody has.
 
     Raises:
-        Refusal: 409, somebody has it.
+        FileExistsError: somebody has it.
     """
-    try:
-        os.link(digest, name, src_dir_fd=incoming, dst_dir_fd=target, follow_symlinks=False)
-    except FileExistsError:
-        raise Refusal(
-            409,
-            f"the server has another version {name.removesuffix('.json')} of this artifact",
-            "log it by another name on one of the machines: numbers are given where it is logged",
-        ) from None
+    os.link(digest, name, src_dir_fd=incoming, dst_dir_fd=target, follow_symlinks=False)
     os.fsync(target)
     os.unlink(digest, dir_fd=incoming)
+
+
+def _number_of(folder: int, name: str, digest: str, size: int) -> str:
+    """The file name of a version: as it is, or as this one has come before, or the next that is free."""
+    sizes = {known: held for known, held in _plain_files(folder) if _VERSION.fullmatch(known)}
+    for known in sorted(sizes):
+        if sizes[known] == size and _is(folder, known, digest, size):
+            return known
+    numbers = {int(known[1:].partition(".")[0]) for known in sizes}
+    wanted = int(name[1:].partition(".")[0])
+    return f"v{max(numbers) + 1}.json" if wanted in numbers else name
 
 
 def _refuse_folder(folder: int, name: str) -> None:

@@ -191,18 +191,21 @@ class _Desk:
             request, lambda digest, size: self._storage.place_artifact(project, path, digest, size)
         )
 
-    async def _place(self, request: Request, place: Callable[[str, int], bool]) -> Response:
+    async def _place(
+        self, request: Request, place: Callable[[str, int], str | bool | None]
+    ) -> Response:
         project = self._project(request)
         digest, size = request.query_params.get("digest", ""), _queried(request, "size")
         data = await _body(request)
 
-        def put() -> bool:
+        def put() -> str | bool | None:
             if data:
                 self._storage.blob_append(project, digest, size, 0, data)
             return place(digest, size)
 
         placed = await run_in_threadpool(put)
-        return json_answer(request, {"placed": placed}, 200 if placed else 409)
+        told = {"placed": bool(placed)} | ({"path": placed} if isinstance(placed, str) else {})
+        return json_answer(request, told, 200 if placed else 409)
 
 
 # -- what is asked ---------------------------------------------------------------------------------

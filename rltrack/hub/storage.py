@@ -139,8 +139,13 @@ class Storage(Protocol):
         """
         ...
 
-    def place_artifact(self, project: str, path: str, digest: str, size: int) -> bool:
-        """Give a content a place in the root's artifacts: ``blobs/<digest>`` or ``versions/…``."""
+    def place_artifact(self, project: str, path: str, digest: str, size: int) -> str | None:
+        """Give a content a place in the root's artifacts: ``blobs/<digest>`` or ``versions/…``.
+
+        Returns:
+            The place. A version whose number another machine's has gets the next that is free, and
+            the same when it comes again. None if the content has not come whole yet.
+        """
         ...
 
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from rltrack._names import folder_name
 from rltrack.artifacts.blobs import Blobs
 from rltrack.artifacts.collection import Collection, Version, collections
 from rltrack.artifacts.manifest import read_manifest
+
+_VERSION: Final = re.compile(r"versions/(?P<name>[^/]+)/v(?P<number>[0-9]+)\.(json|deleted)")
 
 
 class Belonging(NamedTuple):
@@ -78,3 +81,30 @@ def _is_of(path: Path, run: str, numbers: set[int] | None) -> bool:
         return said["run"] == run if numbers is None else said["number"] in numbers
     except (OSError, ValueError, LookupError, TypeError):
         return False
+
+
+def note_number(sent: str, placed: str, numbers: dict[tuple[str, int], int]) -> None:
+    """Remember under which number the server has a version.
+
+    Args:
+        sent: the place that was asked for, ``versions/<name>/v0.json``.
+        placed: the one that it has.
+        numbers: by the name of the folder and the number here.
+    """
+    asked, got = _VERSION.fullmatch(sent), _VERSION.fullmatch(placed)
+    if asked and got and asked["number"] != got["number"]:
+        numbers[asked["name"], int(asked["number"])] = int(got["number"])
+
+
+def renumbered(
+    place: tuple[str, ...], text: bytes, numbers: Mapping[tuple[str, int], int]
+) -> bytes:
+    """What is said of a version, with its number on the server."""
+    if place[:2] != ("artifacts", "versions") or place[3:4] not in (("changes",), ("uses",)):
+        return text
+    try:
+        said = json.loads(text)
+        there = numbers.get((place[2], said["number"]))
+    except (ValueError, LookupError, TypeError):
+        return text
+    return text if there is None else json.dumps(said | {"number": there}, indent=1).encode()

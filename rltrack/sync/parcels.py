@@ -10,11 +10,12 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple
+from urllib.parse import unquote
 
 from rltrack._names import name_of_folder
 from rltrack.errors import ArtifactError
 from rltrack.folder import RunFolder
-from rltrack.sync.belongings import artifact_files
+from rltrack.sync.belongings import artifact_files, note_number, renumbered
 from rltrack.sync.client import Client, RefusedError, joined
 from rltrack.sync.pieces import Pieces
 
@@ -59,6 +60,8 @@ class Parcels:
         self._client = client
         self._pieces = pieces
         self._there: dict[tuple[str, ...], _State] = {}
+        self._numbers: dict[tuple[str, int], int] = {}
+        """Versions of artifacts that have another number on the server, where theirs was taken."""
         self._sizes_there: dict[str, int] = {}
         self._waiting: list[_Parcel] = []
         self._going: Iterator[bool] | None = None
@@ -177,6 +180,7 @@ class Parcels:
         with open(parcel.path, "rb") as file:
             if parcel.state.size <= _SMALL_BYTES:
                 data = file.read(_SMALL_BYTES + 1) if parcel.text is None else parcel.text
+                data = renumbered(parcel.place, data, self._numbers)
                 digest = hashlib.sha256(data).hexdigest()
                 if len(data) <= _SMALL_BYTES:
                     self._put(place, digest, len(data), data)
@@ -226,6 +230,8 @@ class Parcels:
             query={"digest": digest, "size": size},
             conflict=True,
         )
+        if isinstance(path := answer.get("path"), str):
+            note_number(unquote(place.rpartition("/artifacts/")[2]), path, self._numbers)
         return bool(answer["placed"])
 
     def _arrived(self, parcel: _Parcel) -> None:

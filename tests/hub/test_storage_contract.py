@@ -263,17 +263,15 @@ def test_an_artifacts_content_is_known_by_its_digest(storage: Storage) -> None:
 
 
 def test_a_versions_number_is_given_once(storage: Storage) -> None:
-    """Two machines that log an artifact of one name: the first keeps its number, the other is told."""
-    for data, fits in ((b"{1}", True), (b"{1}", True), (b"{2}", False)):
+    """Two machines that log an artifact of one name: the second gets the next number, each time."""
+    for data, number in ((b"{1}", 0), (b"{1}", 0), (b"{2}", 1), (b"{2}", 1), (b"{3}", 2)):
         storage.blob_append(PROJECT, digest(data), len(data), 0, data)
         place = (PROJECT, "versions/model/v0.json", digest(data), len(data))
-        if fits:
-            assert storage.place_artifact(*place)
-        else:
-            assert "v0" in refused(409, storage.place_artifact, *place).error
+        assert storage.place_artifact(*place) == f"versions/model/v{number}.json"
     storage.refresh(PROJECT)
-    kept = storage.root() / "artifacts" / folder_name(PROJECT) / "model" / "v0.json"
-    assert kept.read_bytes() == b"{1}"
+    folder = storage.root() / "artifacts" / folder_name(PROJECT) / "model"
+    for number in range(3):
+        assert (folder / f"v{number}.json").read_text() == f"{{{number + 1}}}"
 
 
 # -- hostile names ---------------------------------------------------------------------------------

@@ -175,3 +175,73 @@ def test_what_cannot_be_is_told(server: Server) -> None:
     server.kill()
     with pytest.raises(UsageError, match="cannot be reached"):
         rltrack.sweep(CONFIG, project="p")
+
+
+MEMBER = """
+import sys
+from pathlib import Path
+import rltrack
+from rltrack.sweeps import latest_checkpoint
+
+def train():
+    with rltrack.init() as run:
+        before = 0.0
+        checkpoint = latest_checkpoint(run)
+        if checkpoint is not None:
+            before = float(Path(checkpoint.file(Path(sys.argv[2]) / run.id)).read_text())
+        after = before + run.config.gain
+        run.summary["before"] = before
+        run.log({"score": after})
+        path = Path(sys.argv[2]) / f"{run.id}.txt"
+        path.write_text(repr(after))
+        run.log_artifact(str(path), name="weights", type="model")
+
+print(rltrack.agent(sys.argv[1], train))
+"""
+
+
+def test_members_of_a_population_copy_each_other_through_the_server(
+    server: Server, tmp_path: Path, start: list[subprocess.Popen[bytes]]
+) -> None:
+    """Two machines with nothing in common but its address; both log `weights`, from v0 on."""
+    sweep_id = rltrack.sweep(
+        {
+            "method": "pbt",
+            "seed": 3,
+            "metric": {"name": "score", "goal": "maximize"},
+            "parameters": {"gain": {"min": 0.1, "max": 1.0}},
+            "pbt": {"population": 4, "generations": 3, "quantile": 0.5},
+        },
+        project="p",
+    )
+    for at in range(2):
+        place = tmp_path / f"m{at}"
+        place.mkdir()
+        start.append(
+            subprocess.Popen(
+                [sys.executable, "-c", MEMBER, sweep_id, str(place)],
+                env=os.environ | {"RLTRACK_DIR": str(place / "runs")},
+                stdout=subprocess.PIPE,
+            )
+        )
+    counts = [ran(process) for process in start]
+
+    api = rltrack.Api(base_url="")
+    trials = api.sweep(sweep_id).trials
+    told = [(trial.number, trial.attempt, trial.state, trial.reason) for trial in trials]
+    assert all(state == "finished" for _, _, state, _ in told), (counts, told)
+    assert len(told) == sum(counts) == 12, (counts, told)
+    runs = {run.id: run for run in api.runs("p")}
+    copied = [trial for trial in trials if trial.extra.get("from_run")]
+    assert len(copied) == 8
+    for trial in copied:
+        parent = runs[trial.extra["from_run"]]
+        assert runs[trial.run_id].summary["before"] == parent.summary["score"]
+    machines = {run_id: at for at in range(2) for run_id in _runs_of(tmp_path / f"m{at}")}
+    assert any(machines[trial.run_id] != machines[trial.extra["from_run"]] for trial in copied)
+    versions = api.artifacts("model", "p/weights")
+    assert [one.version for one in versions] == [f"v{number}" for number in reversed(range(12))]
+
+
+def _runs_of(machine: Path) -> list[str]:
+    return [path.parent.name for path in (machine / "runs" / "p").glob("*/run.json")]
