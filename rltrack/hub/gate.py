@@ -70,6 +70,7 @@ RULES: Final[Mapping[tuple[str, str], Right]] = {
     ("POST", "/api/teams/{team}/invitations"): "account",
     ("PUT", "/api/teams/{team}/members/{user}"): "account",
     ("DELETE", "/api/teams/{team}/members/{user}"): "account",
+    ("POST", "/api/teams/{team}/deletion"): "account",
     # -- the server
     ("GET", "/api/admin/users"): "admin",
     ("POST", "/api/admin/invitations"): "admin",
@@ -132,6 +133,7 @@ RULES: Final[Mapping[tuple[str, str], Right]] = {
     ("POST", f"{_ONE}/stop"): "write",
     ("GET", f"{_ONE}/access"): "read",
     ("PUT", f"{_ONE}/access"): "own",
+    ("POST", f"{_ONE}/deletion"): "own",
     ("GET", f"{_ONE}/links"): "write",
     ("POST", f"{_ONE}/links"): "write",
     ("DELETE", f"{_ONE}/links/{{id}}"): "write",

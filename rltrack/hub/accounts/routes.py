@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.routing import Route
 
-from rltrack.hub.accounts import admin, keys, projects, sign_in, teams
+from rltrack.hub.accounts import admin, keys, projects, removal, sign_in, teams
 from rltrack.hub.accounts.asked import Accounts, Work, endpoint
 from rltrack.hub.accounts.oidc import SignIn
 
@@ -31,6 +31,8 @@ def routes(accounts: Accounts) -> list[Route]:
         ("POST", f"{team}/invitations", teams.invite),
         ("PUT", f"{team}/members/{{user}}", teams.set_role),
         ("DELETE", f"{team}/members/{{user}}", teams.remove),
+        ("POST", f"{team}/deletion", removal.delete_team),
+        ("POST", f"{project}/deletion", removal.delete_project),
         ("GET", f"{project}/access", projects.show_access),
         ("PUT", f"{project}/access", projects.set_access),
         ("GET", f"{project}/links", projects.list_links),

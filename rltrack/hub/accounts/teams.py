@@ -72,7 +72,7 @@ def invite(asked: Asked) -> dict[str, Any]:
     """A link for somebody to join, who may have no account yet."""
     role = cast(Role, asked.one_of("role", _ROLES))
     with asked.accounts.database.write() as session:
-        team = _owned(asked, session)
+        team = owned(asked, session)
         secret = people.invite(
             session, "join", now=asked.accounts.now(), by=asked.user, team=team.id, role=role
         )
@@ -84,7 +84,7 @@ def set_role(asked: Asked) -> dict[str, Any]:
     """Make a member something else; whoever has no part in it needs an invitation."""
     role = asked.one_of("role", _ROLES)
     with asked.accounts.database.write() as session:
-        team = _owned(asked, session)
+        team = owned(asked, session)
         member = _member(asked, session, team)
         if member.role == "owner" and role != "owner":
             _keep_an_owner(session, team)
@@ -99,7 +99,7 @@ def remove(asked: Asked) -> dict[str, Any]:
     with asked.accounts.database.write() as session:
         leaves = asked.path("user") == asked.who.name and asked.path("team") in asked.who.roles
         team = (
-            found_entity(session, asked.path("team"), "team") if leaves else _owned(asked, session)
+            found_entity(session, asked.path("team"), "team") if leaves else owned(asked, session)
         )
         member = _member(asked, session, team)
         if member.role == "owner":
@@ -110,7 +110,12 @@ def remove(asked: Asked) -> dict[str, Any]:
     return {}
 
 
-def _owned(asked: Asked, session: Session) -> Entity:
+def owned(asked: Asked, session: Session) -> Entity:
+    """The team that is asked about, for one of its owners.
+
+    Raises:
+        Refusal: who asks is none, or there is no such team.
+    """
     name, role = asked.path("team"), asked.who.roles.get(asked.path("team"))
     if role is None and not asked.who.is_admin:
         raise Refusal(404, f"no team {name[:40]!r} that you are in", "ask an owner to invite you")
