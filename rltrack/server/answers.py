@@ -15,9 +15,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from rltrack._values import finite
+from rltrack.journal.definitions import STEP
 from rltrack.store.charts import drawn
 from rltrack.store.media import MediaItem, media_of
-from rltrack.store.panel import common_axis
 from rltrack.store.project import ListedRun, Project, ProjectOverview
 from rltrack.store.run import RunReader
 
@@ -45,7 +45,7 @@ class Refusal(Exception):
 
 def json_answer(request: Request, body: object, status: int = 200) -> Response:
     """JSON without NaN and Infinity tokens, compressed where that is wanted and worth it."""
-    data = json.dumps(finite(body), separators=(",", ":"), allow_nan=False).encode()
+    data = _encoded(body)
     headers = {"cache-control": "no-store"}
     if len(data) >= _WORTH_COMPRESSING_BYTES:
         headers["vary"] = "accept-encoding"
@@ -53,6 +53,14 @@ def json_answer(request: Request, body: object, status: int = 200) -> Response:
             headers["content-encoding"] = "gzip"
             data = gzip.compress(data, compresslevel=1, mtime=0)
     return Response(data, status, headers, "application/json")
+
+
+def _encoded(body: object) -> bytes:
+    write = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
+    try:
+        return write(body).encode()
+    except ValueError:  # to look at each value before costs more than all else of an answer
+        return write(finite(body)).encode()
 
 
 def describe_project(project: ProjectOverview) -> dict[str, Any]:
@@ -96,10 +104,11 @@ def describe_run(project: Project, run: ListedRun | RunReader) -> dict[str, Any]
 
 def describe_whole_run(project: Project, run: RunReader) -> dict[str, Any]:
     """One run, with all that its page shows."""
+    digest = run.digest()
     return describe_run(project, run) | {
         "metadata": run.metadata(),
-        "axes": {key: common_axis([run], key) for key in run.digest().metrics},
-        "hidden": run.digest().hidden,
+        "axes": {key: digest.axes.get(key, STEP) for key in digest.metrics},
+        "hidden": digest.hidden,
         "system_metrics": sorted(run.logged_keys("system")),
         "files": files_of(run.folder.files),
         "media": describe_media(project, run, keys_of_objects(run)),

@@ -505,7 +505,9 @@ class _Site:
         raise Refusal(404, f"there is no {path}", "the page and this server may be of two versions")
 
     def page(self, request: Request) -> Response:
-        return page_answer(self._static, request.path_params["path"])
+        near = request.client is not None and request.client.host in ("127.0.0.1", "::1")
+        takes = "gzip" in request.headers.get("accept-encoding", "")
+        return page_answer(self._static, request.path_params["path"], compressed=takes and not near)
 
     def _project(self, request: Request) -> Project:
         return self._catalog.project(request.path_params["project"])

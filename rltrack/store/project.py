@@ -113,6 +113,8 @@ class ListedRun:
         """The reader of the run."""
         if self._reader is None:
             self._reader = self._open_reader(self.folder)
+            if self._known is not None and proof_of(self.run_json) == self._known.proof:
+                self._reader.expect(self._known.digest)
         return self._reader
 
     def look(self, *, again: bool) -> Known | None:

@@ -42,6 +42,8 @@ export class ProjectStore {
   readonly series: SeriesLoader;
 
   #version: number | null = null;
+  /** The newest version that was told of. */
+  #told: number | null = null;
   #fetching = false;
   #again = false;
   #streams = 0;
@@ -59,11 +61,14 @@ export class ProjectStore {
       if (runs.length + documents.length === 0) this.#streams += 1;
       for (const kind of all ? FOLLOWED : documents) this.documents = { ...this.documents, [kind]: (this.documents[kind] ?? 0) + 1 };
       // A smaller version is another server: what changed since ours is nothing it knows.
-      if (this.#version !== null && version < this.#version) this.#version = null;
-      if (version !== this.#version) soon.call();
+      if (this.#version !== null && version < this.#version) this.#version = this.#told = null;
+      this.#told = version;
+      // What is being fetched for the first time is likely as new as what is told; if not, it is fetched again then.
+      if (version !== this.#version && !(this.#fetching && this.#version === null)) soon.call();
     });
     const forget = link.onRecovery(() => {
       this.#version = null;
+      this.#told = null;
       this.series.retry();
       void this.#refresh();
     });
@@ -90,6 +95,7 @@ export class ProjectStore {
       do {
         this.#again = false;
         this.#take(await fetchRuns(this.name, this.#version), this.#version === null);
+        if (this.#told !== null && this.#told > (this.#version ?? 0)) this.#again = true;
       } while (this.#again);
       this.problem = null;
       this.loaded = true;
