@@ -27,6 +27,11 @@ class Cuts:
                 found = True
         return found
 
+    @property
+    def state(self) -> tuple[tuple[str, int], ...]:
+        """Of each writer that has one its last step, to tell whether anything was added."""
+        return tuple(sorted(self._last.items()))
+
     def last_step(self, writer: str) -> int | None:
         """The last step of a writer that is shown; None shows all."""
         return self._last.get(writer)

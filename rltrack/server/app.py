@@ -663,7 +663,7 @@ def _panel(
     )
     bands = bands_of(found, asked["groups"], asked["centre"], asked["spread"])
     if asked["groups"] and not asked["members"]:
-        found = dataclasses.replace(found, series={})
+        found = dataclasses.replace(found, series={}, left={})
     return found, bands
 
 

@@ -61,6 +61,11 @@ def encode_panels(panels: Sequence[tuple[Panel, Mapping[str, Band]]]) -> bytes:
                     }
                     for group, band in bands.items()
                 ],
+                "left": [
+                    {"run": run, "length": len(piece.x), "x": put(piece.x), "y": put(piece.y)}
+                    for run, pieces in panel.left.items()
+                    for piece in pieces
+                ],
                 "missing": panel.missing,
             }
             for panel, bands in panels

@@ -6,15 +6,17 @@ import itertools
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from rltrack.errors import UsageError
 from rltrack.journal.definitions import RUNTIME, STEP
 from rltrack.store.blocks import pick_level
 from rltrack.store.expression import Expression, is_expression, may_be_name, parse
+from rltrack.store.left import left_behind
 from rltrack.store.line import Line, MemoryPiece, Placed, line
 from rltrack.store.run import RunDigest, RunReader, StreamName
+from rltrack.store.series import Series
 from rltrack.store.thin import Buckets, Grid, even_grid, log_grid, own_grid, thin, thin_blocks
 
 AUTO: Final = "auto"
@@ -29,11 +31,13 @@ class Panel:
     """The axis, never `auto`."""
     grid: Grid
     extent: tuple[float, float] | None
-    """First and last x of all points, shown or not; None without points."""
+    """First and last x of all points, shown, left or neither; None without points."""
     series: Mapping[str, Buckets]
     """By run id, in the order in which the runs were asked for."""
     missing: tuple[str, ...]
     """Runs that were asked for and have no point of the metric on this axis."""
+    left: Mapping[str, Sequence[Series]] = field(default_factory=dict)
+    """By run id, what a rewind left behind."""
 
 
 def panel(
@@ -85,11 +89,24 @@ def panel(
         grid, thinned = _on_log_grid(lines, low, high, buckets)
     else:
         grid, thinned = _on_one_grid(lines, low, high, buckets)
+    left: dict[str, list[Series]] = {}
+    if computed is None and stream == "default":
+        ends = shown or (-math.inf, math.inf)
+        for run_id, run in runs.items():
+            if run is not None and (found_left := left_behind(run, key, x, *ends, buckets)):
+                left[run_id] = found_left
+    if extent is not None:
+        pieces = [piece for some in left.values() for piece in some]
+        extent = (
+            min([extent[0], *(float(piece.x[0]) for piece in pieces)]),
+            max([extent[1], *(float(piece.x[-1]) for piece in pieces)]),
+        )
     return Panel(
         key=key,
         x=x,
         grid=grid,
         extent=extent,
+        left=left,
         series=thinned,
         missing=tuple(run_id for run_id in runs if run_id not in lines),
     )

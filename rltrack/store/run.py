@@ -524,6 +524,10 @@ class RunReader:
         """The points of a key, merged and in order; None if it was never logged."""
         return self._trusting(lambda content: content.points(key, stream))
 
+    def cut_writers(self) -> tuple[tuple[str, int], ...]:
+        """The writers of which rows are hidden, each with the last step that is shown."""
+        return self._trusting(lambda content: self._cuts.state)
+
     def logged_keys(self, stream: StreamName = "default") -> list[str]:
         """The keys of a stream, in the order in which they were first logged."""
         return self._trusting(lambda content: content.keys(stream))

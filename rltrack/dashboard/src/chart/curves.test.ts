@@ -9,7 +9,7 @@ function frame(exact: boolean, series: Record<string, number[]>): PanelFrame {
   const zeros = [0, 0, 0, 0];
   const all = { count: zeros, nan: zeros, pos_inf: zeros, neg_inf: zeros, min: zeros, max: zeros, mean: zeros, last: zeros };
   return {
-    key: "k", x: "_step", exact, bucket_width: 0, extent: [0, 3], missing: [], bands: [],
+    key: "k", x: "_step", exact, bucket_width: 0, extent: [0, 3], missing: [], left: [], bands: [],
     grid: Float64Array.of(0, 1, 2, 3),
     series: [{ run: "a", ...columns({ ...all, ...series }) } as unknown as PanelFrame["series"][number]],
   };
@@ -63,7 +63,7 @@ test("nearestIndex rounds to the nearer neighbour and stays inside", () => {
 test("a group has a line where any of its runs has a value, and says of how many it is", () => {
   const of = (...numbers: number[]) => new Float64Array(numbers);
   const band = { group: "g", name: "mean, std", count: of(3, 2, 0, 1), centre: of(1, 2, NaN, 4), low: of(0, 1, NaN, 4), high: of(2, 3, NaN, 4) };
-  const frame = { key: "k", x: "_step", exact: true, bucket_width: 0, extent: null, missing: [], series: [], grid: of(0, 1, 2, 3), bands: [band] };
+  const frame = { key: "k", x: "_step", exact: true, bucket_width: 0, extent: null, missing: [], left: [], series: [], grid: of(0, 1, 2, 3), bands: [band] };
   const [curve] = bandCurves(frame);
   expect([curve!.x, curve!.y, curve!.lo, curve!.n]).toEqual([of(0, 1, 3), of(1, 2, 4), of(0, 1, 4), of(3, 2, 1)]);
 });

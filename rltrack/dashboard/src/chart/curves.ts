@@ -31,6 +31,14 @@ export function bandCurves(frame: PanelFrame): Curve[] {
   return frame.bands.map((band) => bandCurve(band, frame.grid));
 }
 
+/** What each run left behind: the values as logged, and no band. */
+export function leftCurves(frame: PanelFrame): Curve[] {
+  return frame.left.map(({ run, x, y }) => ({
+    run, x, y: y.map((value) => (Number.isFinite(value) ? value : NaN)), lo: y, hi: y, told: y,
+    nan: [], nanY: [], posInf: [], negInf: [],
+  }));
+}
+
 function bandCurve({ group, count, centre, low, high }: BandFrame, grid: Float64Array): Curve {
   const there = (column: Float64Array) => column.filter((_, i) => count[i]! > 0);
   const y = there(centre);

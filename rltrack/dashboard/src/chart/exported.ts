@@ -42,7 +42,7 @@ export function vegaOf(
   lines: Line[],
   { title, axis, log, logX, width, height }: { title: string; axis: string; log: boolean; logX: boolean; width: number; height: number },
 ): object {
-  const named = lines.filter((line) => !line.faint);
+  const named = lines.filter((line) => !line.faint && !line.left);
   const values = pointsOf(named).map(({ line, x, y, low, high, smoothed }) => ({ line, x, y: smoothed ?? y, low, high }));
   const field = (name: string, isLog: boolean, words: string) => ({
     field: name, type: "quantitative", title: words, scale: { type: isLog ? "log" : "linear", zero: false },

@@ -1,7 +1,7 @@
 /** From the server's answers to the lines of a chart: which there are, how each looks, what it is called. */
 
 import type { PanelFrame } from "../server/frame";
-import { bandCurves, curvesOf, type Curve } from "./curves";
+import { bandCurves, curvesOf, leftCurves, type Curve } from "./curves";
 import type { Line } from "./painter";
 import { withoutSharedStart } from "./labels";
 import { lineStyle } from "./palette";
@@ -22,6 +22,14 @@ export function curvesIn(frame: PanelFrame): Curve[] {
   return curves;
 }
 
+const left = new WeakMap<PanelFrame, Curve[]>();
+
+function leftIn(frame: PanelFrame): Curve[] {
+  let curves = left.get(frame);
+  if (!curves) left.set(frame, (curves = leftCurves(frame)));
+  return curves;
+}
+
 export interface LineOptions {
   keys: string[];
   right: string[];
@@ -38,7 +46,18 @@ export function linesOf(answers: Answer[], traces: Trace[], { keys, right, dark,
 
   return answers.flatMap(({ key, frame }) => {
     const number = keys.indexOf(key);
-    return curvesIn(frame).flatMap((curve): Line[] => {
+    const ends = leftIn(frame).flatMap((curve, i): Line[] => {
+      const trace = byId.get(curve.run) ?? groupOf.get(curve.run);
+      if (!trace || number < 0) return [];
+      const { colour } = many && traces.length === 1 ? lineStyle(number, dark, 0) : lineStyle(trace.slot, dark, null);
+      return [
+        {
+          id: `${key}\n${curve.run}\nleft ${i}`, run: curve.run, name: "", colour, dash: [3, 3], curve, smoothed: null,
+          band: false, stopped: false, left: true, right: right.includes(key),
+        },
+      ];
+    });
+    const shown = curvesIn(frame).flatMap((curve): Line[] => {
       const trace = byId.get(curve.run) ?? groupOf.get(curve.run);
       if (!trace || number < 0 || curve.x.length === 0) return [];
       const faint = trace.id !== curve.run;
@@ -62,5 +81,6 @@ export function linesOf(answers: Answer[], traces: Trace[], { keys, right, dark,
         },
       ];
     });
+    return [...ends, ...shown];
   });
 }

@@ -64,6 +64,8 @@ interface Traced {
   raw: Path2D | null;
   band: Path2D | null;
   alone: [number, number][];
+  /** Of a line that was left: where the run was rewound to. */
+  tick: Path2D | null;
   /** It has a point on every other pixel, so its dashes are in the path already. */
   dense: boolean;
   end: { x: number; y: number; inside: boolean } | null;
@@ -72,6 +74,8 @@ interface Traced {
 const WIDTH = 1.6;
 const LIT_FACTOR = 1.25;
 const DIM_FACTOR = 0.85;
+/** Of the tick at a rewind, half its height. */
+const TICK = 5;
 const MANY_POINTS = 3000;
 export const LABEL_HEIGHT = 13;
 
@@ -145,6 +149,11 @@ export class Painter {
     ctx.stroke(traced.line);
     ctx.setLineDash([]);
     for (const [x, y] of traced.alone) disc(ctx, x, y, 2 * plot.ratio);
+    if (traced.tick) {
+      ctx.globalAlpha = 1;
+      ctx.lineWidth = WIDTH * plot.ratio;
+      ctx.stroke(traced.tick);
+    }
   }
 
   #paintDot(ctx: Ctx, plot: Plot, line: Line<Drawn>, paper: string): void {
@@ -210,7 +219,7 @@ export function projections(plot: Plot, right = false): { toX: Project; toY: Pro
   };
 }
 
-function trace(plot: Plot, { curve, smoothed, band, right, dash }: Line<Drawn>): Traced {
+function trace(plot: Plot, { curve, smoothed, band, right, dash, left }: Line<Drawn>): Traced {
   const { toX, toY } = projections(plot, right);
   const drawn = smoothed ?? curve.y;
   const line = new Path2D();
@@ -221,7 +230,15 @@ function trace(plot: Plot, { curve, smoothed, band, right, dash }: Line<Drawn>):
   if (raw) traceLine(raw, curve.x, curve.y, toX, toY);
   const area = band ? new Path2D() : null;
   if (area) traceBand(area, curve.x, curve.lo, curve.hi, toX, toY);
-  return { line, raw, band: area, alone, dense, end: endOf(plot, curve.x, drawn, toX, toY) };
+  const tick = left ? tickAt(toX(curve.x[0]!), toY(curve.y[0]!), TICK * plot.ratio) : null;
+  return { line, raw, band: area, alone, tick, dense, end: endOf(plot, curve.x, drawn, toX, toY) };
+}
+
+function tickAt(x: number, y: number, reach: number): Path2D {
+  const tick = new Path2D();
+  tick.moveTo(x, y - reach);
+  tick.lineTo(x, y + reach);
+  return tick;
 }
 
 function isDense(plot: Plot, x: Float64Array): boolean {

@@ -100,7 +100,7 @@ export function svgOf(picture: Picture): string {
   );
 }
 
-function lineOf({ curve, smoothed, band, colour, dash, faint, right }: Line, plot: Plot): string {
+function lineOf({ curve, smoothed, band, colour, dash, faint, left, right }: Line, plot: Plot): string {
   const { toX, toY } = projections(plot, right);
   const [area, raw, path] = [new SvgPath(), new SvgPath(), new SvgPath()];
   if (band) traceBand(area, curve.x, curve.lo, curve.hi, toX, toY);
@@ -109,7 +109,7 @@ function lineOf({ curve, smoothed, band, colour, dash, faint, right }: Line, plo
   return [
     band ? `<path d="${area}" fill="${colour}" fill-opacity="0.13"/>` : "",
     smoothed ? `<path d="${raw}" stroke="${colour}" stroke-opacity="0.22"/>` : "",
-    `<path d="${path}" stroke="${colour}" stroke-width="${faint ? 1 : 1.6}"${faint ? ' stroke-opacity="0.35"' : ""}${dashed(dash)}/>`,
+    `<path d="${path}" stroke="${colour}" stroke-width="${faint || left ? 1 : 1.6}"${faint || left ? ' stroke-opacity="0.35"' : ""}${dashed(dash)}/>`,
     ...alone.map(([x, y]) => `<circle cx="${short(x)}" cy="${short(y)}" r="2" fill="${colour}"/>`),
   ].join("");
 }

@@ -28,6 +28,13 @@ export interface BandFrame {
   high: Float64Array;
 }
 
+/** Points that a rewind hid: where the run went before it went on from an earlier step. */
+export interface LeftFrame {
+  run: string;
+  x: Float64Array;
+  y: Float64Array;
+}
+
 export interface PanelFrame {
   key: string;
   /** The x axis that the server chose when asked for "auto". */
@@ -38,6 +45,7 @@ export interface PanelFrame {
   grid: Float64Array;
   series: SeriesFrame[];
   bands: BandFrame[];
+  left: LeftFrame[];
   missing: string[];
 }
 
@@ -54,6 +62,7 @@ interface Header {
     extent: [number, number] | null;
     series: ({ run: string } & Record<Column, number>)[];
     bands: { group: string; name: string; count: number; centre: number; low: number; high: number }[];
+    left?: { run: string; length: number; x: number; y: number }[];
     missing: string[];
   }[];
 }
@@ -90,6 +99,11 @@ export function decodeFrame(body: ArrayBuffer): PanelFrame[] {
         centre: column(band.centre),
         low: column(band.low),
         high: column(band.high),
+      })),
+      left: (panel.left ?? []).map(({ run, length, x, y }) => ({
+        run,
+        x: new Float64Array(body, start + 8 * x, length),
+        y: new Float64Array(body, start + 8 * y, length),
       })),
       missing: panel.missing,
     };
