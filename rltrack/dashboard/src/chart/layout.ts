@@ -15,6 +15,8 @@ export interface PanelSetup {
   smoothing: number;
   smoothKind: SmoothKind;
   outliers: boolean;
+  /** Mark the best point of each line: the highest, or the lowest. */
+  best: "max" | "min";
   /** In columns and rows of charts. */
   wide: number;
   tall: number;
@@ -148,6 +150,7 @@ export function parseLayout(text: string): Layout {
     panel.wide = number("wide", 1, MOST_WIDE);
     panel.tall = number("tall", 1, MOST_TALL);
     panel.smoothKind = SMOOTHINGS.find((kind) => kind === setup.smoothKind);
+    panel.best = (["max", "min"] as const).find((best) => best === setup.best);
     for (const name of Object.keys(panel) as (keyof PanelSetup)[]) if (panel[name] === undefined) delete panel[name];
     return panel;
   }

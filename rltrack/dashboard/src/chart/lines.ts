@@ -34,10 +34,14 @@ export interface LineOptions {
   keys: string[];
   right: string[];
   dark: boolean;
+  baseline?: string | null;
+  best?: "max" | "min";
   smoothed: (curve: Curve) => Float64Array | null;
 }
 
-export function linesOf(answers: Answer[], traces: Trace[], { keys, right, dark, smoothed }: LineOptions): Line[] {
+const BASELINE_DASH = [9, 4];
+
+export function linesOf(answers: Answer[], traces: Trace[], { keys, right, dark, baseline = null, best, smoothed }: LineOptions): Line[] {
   const byId = new Map(traces.map((trace) => [trace.id, trace]));
   const groupOf = new Map(traces.flatMap((trace) => trace.runs.map((run) => [run.id, trace])));
   const short = withoutSharedStart(traces.map((trace) => trace.name));
@@ -70,7 +74,9 @@ export function linesOf(answers: Answer[], traces: Trace[], { keys, right, dark,
           run: curve.run,
           name: faint ? "" : name,
           colour: style.colour,
-          dash: faint ? [] : style.dash,
+          dash: faint ? [] : curve.run === baseline ? BASELINE_DASH : style.dash,
+          base: curve.run === baseline,
+          best: faint ? undefined : best,
           curve,
           smoothed: smoothed(curve),
           band: trace.isGroup ? !faint : !frame.exact,

@@ -33,6 +33,10 @@ export interface Line<C extends Drawn = Curve> {
   members?: ReadonlySet<string>;
   /** Whether its axis is the one at the right. */
   right?: boolean;
+  /** Mark its highest or its lowest point. */
+  best?: "max" | "min";
+  /** Others are compared with it. */
+  base?: boolean;
   /** It was left behind: a restart went on from before its end. */
   left?: boolean;
 }
@@ -66,12 +70,14 @@ interface Traced {
   alone: [number, number][];
   /** Of a line that was left: where the run was rewound to. */
   tick: Path2D | null;
+  best: [number, number] | null;
   /** It has a point on every other pixel, so its dashes are in the path already. */
   dense: boolean;
   end: { x: number; y: number; inside: boolean } | null;
 }
 
 const WIDTH = 1.6;
+const BASE_WIDTH = 2.6;
 const LIT_FACTOR = 1.25;
 const DIM_FACTOR = 0.85;
 /** Of the tick at a rewind, half its height. */
@@ -108,6 +114,7 @@ export class Painter {
     for (const line of some) {
       paintMarks(ctx, plot, line);
       this.#paintDot(ctx, plot, line, look.paper);
+      this.#paintBest(ctx, plot, line, look.paper);
     }
     if (plot.labelRoom > 0) this.#paintLabels(ctx, plot, all, new Set(some), look);
   }
@@ -115,7 +122,7 @@ export class Painter {
   #retrace(plot: Plot, lines: Line<Drawn>[]): void {
     const { left, top, width, height, x, y, right, log, logX } = plot;
     const of: unknown[] = [left, top, width, height, ...x, ...y, ...(right ?? []), log, logX];
-    for (const line of lines) of.push(line.curve, line.smoothed, line.band, line.right, line.dash.join());
+    for (const line of lines) of.push(line.curve, line.smoothed, line.band, line.right, line.dash.join(), line.best);
     if (of.length === this.#of.length && of.every((part, i) => part === this.#of[i])) return;
     this.#of = of;
     this.#many = lines.reduce((sum, { curve }) => sum + curve.x.length, 0) > MANY_POINTS;
@@ -140,9 +147,9 @@ export class Painter {
       ctx.stroke(traced.raw);
     }
     ctx.globalAlpha = (line.faint || line.left) && !lit ? 0.35 : 1;
-    const width = line.faint || line.left ? 1 : WIDTH;
+    const width = line.faint || line.left ? 1 : line.base ? BASE_WIDTH : WIDTH;
     // Lines of one device pixel have a way of their own, many times faster: among many, the eye misses nothing.
-    ctx.lineWidth = this.#many && !lit ? 1 : width * factor * plot.ratio;
+    ctx.lineWidth = this.#many && !lit && !line.base ? 1 : width * factor * plot.ratio;
     ctx.lineJoin = traced.dense ? "bevel" : "round";
     const dash = line.left ? [3, 3] : traced.dense ? [] : line.dash;
     ctx.setLineDash(dash.map((length) => length * plot.ratio));
@@ -165,6 +172,20 @@ export class Painter {
     disc(ctx, end.x, end.y, 4.5 * plot.ratio);
     ctx.fillStyle = line.colour;
     disc(ctx, end.x, end.y, 3 * plot.ratio);
+  }
+
+  /** A ring around the best point. */
+  #paintBest(ctx: Ctx, plot: Plot, line: Line<Drawn>, paper: string): void {
+    const { best } = this.#traced.get(line.id)!;
+    if (!best) return;
+    ctx.globalAlpha = 1;
+    ctx.fillStyle = paper;
+    ctx.strokeStyle = line.colour;
+    ctx.lineWidth = 2 * plot.ratio;
+    ctx.beginPath();
+    ctx.arc(best[0], best[1], 4.5 * plot.ratio, 0, 2 * Math.PI);
+    ctx.fill();
+    ctx.stroke();
   }
 
   /** Of some lines; their places are found together with those of all others. */
@@ -219,7 +240,7 @@ export function projections(plot: Plot, right = false): { toX: Project; toY: Pro
   };
 }
 
-function trace(plot: Plot, { curve, smoothed, band, right, dash, left }: Line<Drawn>): Traced {
+function trace(plot: Plot, { curve, smoothed, band, right, dash, left, best }: Line<Drawn>): Traced {
   const { toX, toY } = projections(plot, right);
   const drawn = smoothed ?? curve.y;
   const line = new Path2D();
@@ -231,7 +252,7 @@ function trace(plot: Plot, { curve, smoothed, band, right, dash, left }: Line<Dr
   const area = band ? new Path2D() : null;
   if (area) traceBand(area, curve.x, curve.lo, curve.hi, toX, toY);
   const tick = left ? tickAt(toX(curve.x[0]!), toY(curve.y[0]!), TICK * plot.ratio) : null;
-  return { line, raw, band: area, alone, tick, dense, end: endOf(plot, curve.x, drawn, toX, toY) };
+  return { line, raw, band: area, alone, tick, best: bestOf(plot, curve.x, drawn, toX, toY, best), dense, end: endOf(plot, curve.x, drawn, toX, toY) };
 }
 
 function tickAt(x: number, y: number, reach: number): Path2D {
@@ -239,6 +260,25 @@ function tickAt(x: number, y: number, reach: number): Path2D {
   tick.moveTo(x, y - reach);
   tick.lineTo(x, y + reach);
   return tick;
+}
+
+function bestOf(plot: Plot, x: Float64Array, y: Float64Array, toX: Project, toY: Project, best: Line["best"]): Traced["best"] {
+  if (!best) return null;
+  const at = bestIndex(x, y, plot.x, best);
+  if (at === null) return null;
+  const place: [number, number] = [toX(x[at]!), toY(y[at]!)];
+  const inside = place[1] >= plot.top && place[1] <= plot.top + plot.height;
+  return inside ? place : null;
+}
+
+/** Where the highest or lowest point between two x stands; the first of equals. Null without a number. */
+export function bestIndex(x: Float64Array, y: Float64Array, [low, high]: Range, best: "max" | "min"): number | null {
+  let at: number | null = null;
+  for (let i = 0; i < x.length; i++) {
+    if (x[i]! < low || x[i]! > high || !Number.isFinite(y[i]!)) continue;
+    if (at === null || (best === "max" ? y[i]! > y[at]! : y[i]! < y[at]!)) at = i;
+  }
+  return at;
 }
 
 function isDense(plot: Plot, x: Float64Array): boolean {

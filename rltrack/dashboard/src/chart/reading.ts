@@ -17,6 +17,8 @@ export interface Reading {
   /** Of a group: how many runs, and half of how wide its band is. */
   n: number | null;
   half: number | null;
+  /** How much more than the baseline's value here; null for the baseline itself, and where there is none. */
+  delta: number | null;
   /** The x of the point. */
   x: number;
   /** Where a value that is no number stands: since which x. */
@@ -38,11 +40,27 @@ export function readingsAt(lines: Line[], x: number, reach: number): Reading[] {
     const half = n === null ? null : (curve.hi[at]! - curve.lo[at]!) / 2;
     const since = n === null && !Number.isFinite(value) ? firstOf(curve.told, curve.x, at) : null;
     readings.push({
-      id, run, name, colour, value, smoothed: smoothed ? smoothed[at]! : null, drawn, n, half,
+      id, run, name, colour, value, delta: null, smoothed: smoothed ? smoothed[at]! : null, drawn, n, half,
       x: curve.x[at]!, since, right: right ?? false,
     });
   }
+  compare(readings, lines);
   return readings.sort(byValue);
+}
+
+/** Each value less that of the baseline; of a chart with several metrics, of the same metric. */
+function compare(readings: Reading[], lines: Line[]): void {
+  const bases = new Map(lines.filter((line) => line.base).map((line) => [line.id, metricIn(line.id)]));
+  if (bases.size === 0) return;
+  const values = new Map(readings.flatMap((one) => (bases.has(one.id) ? [[bases.get(one.id)!, shown(one)]] : [])));
+  for (const reading of readings) {
+    const base = values.get(metricIn(reading.id));
+    if (base !== undefined && !bases.has(reading.id)) reading.delta = shown(reading) - base;
+  }
+}
+
+function metricIn(id: string): string {
+  return id.slice(0, id.lastIndexOf("\n") + 1);
 }
 
 /** The first x of a stretch of equal values: since when it has been NaN. */

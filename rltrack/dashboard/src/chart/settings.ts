@@ -1,7 +1,7 @@
 /** What is the same for all charts of a page, and what one chart makes of it. */
 
 import type { SeriesLoader } from "../server/loader";
-import type { BandChoice, Zoom } from "../state/url";
+import type { BandChoice, Hover, Zoom } from "../state/url";
 import type { Chart } from "./sections";
 import type { SmoothKind } from "./smoothing";
 import type { PanelSetup } from "./layout";
@@ -19,6 +19,9 @@ export interface ChartSettings {
   smoothKind: SmoothKind;
   /** Whether y reaches to every value. */
   outliers: boolean;
+  hover: Hover;
+  /** The run that others are compared with: its lines have a style of their own. */
+  baseline: string | null;
   zoom: Zoom | null;
   /** All metrics by name, to choose from. */
   keys: string[];

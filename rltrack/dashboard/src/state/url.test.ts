@@ -49,6 +49,7 @@ describe("views", () => {
       tints: { ab12: 7, '["a,b"]': 0 },
       selection: { base: "all", on: ["a"], off: ["b,~c", "d"] },
       foldedSections: ["train", "a,b"],
+      hover: "line",
       baseline: "r1",
       list: "wide",
       listWidth: 520,

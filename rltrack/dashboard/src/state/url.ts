@@ -84,7 +84,9 @@ export interface View {
   tints: Record<string, number>;
   selection: Selection;
   foldedSections: string[];
-  /** The run that the others are compared with in the table. */
+  /** What lights up under the pointer: its run in all charts, its line in this one, or nothing. */
+  hover: Hover;
+  /** The run that the others are compared with in the table and in tooltips. */
   baseline: string | null;
   /** How much of the page the run table takes; null: a part where there is room. */
   list: "open" | "folded" | "wide" | null;
@@ -103,6 +105,8 @@ export interface View {
 }
 
 /** The first of each is the default. */
+export const HOVERS = ["run", "line", "off"] as const;
+export type Hover = (typeof HOVERS)[number];
 export const CENTRES = ["mean", "median", "iqm", "min", "max"] as const;
 export const SPREADS = ["std", "sem", "minmax", "bootstrap", "none"] as const;
 
@@ -128,6 +132,7 @@ export const DEFAULT_VIEW: View = {
   tints: {},
   selection: { base: "newest", on: [], off: [] },
   foldedSections: [],
+  hover: "run",
   baseline: null,
   list: null,
   listWidth: 360,
@@ -240,6 +245,7 @@ export function parseView(query: string): View {
       off: parseList(text("off")),
     },
     foldedSections: parseList(text("fold")),
+    hover: oneOf(text("hover"), HOVERS),
     baseline: params.get("baseline") || null,
     list: list === "open" || list === "folded" || list === "wide" ? list : null,
     listWidth: Math.round(Number(params.get("width"))) || DEFAULT_VIEW.listWidth,
@@ -291,6 +297,7 @@ export function formatView(view: View): string {
   put("on", formatList(view.selection.on));
   put("off", formatList(view.selection.off));
   put("fold", formatList(view.foldedSections));
+  put("hover", view.hover, HOVERS[0]);
   put("baseline", view.baseline ?? "");
   put("list", view.list ?? "");
   put("width", String(view.listWidth), String(DEFAULT_VIEW.listWidth));
