@@ -210,3 +210,55 @@ def test_charts_are_dragged_to_another_section_and_removed(page: Page, address: 
     expect(panel(page, "train/loss")).to_have_count(0)
     page.go_back()
     expect(panel(page, "train/loss")).to_have_count(1)
+
+
+def test_what_a_rewind_left_behind_is_a_line_of_its_own(
+    page: Page, address: str, root: Path
+) -> None:
+    """And the tooltip tells only of what the run is now."""
+    quiet = {"silent": True}
+    with rltrack.init(project="back", id="one", dir=str(root), settings=quiet) as run:
+        for step in range(100):
+            run.log({"loss": 1.0 + step / 50})
+    with rltrack.init(
+        project="back", dir=str(root), resume_from="one?_step=59", settings=quiet
+    ) as run:
+        for step in range(20):
+            run.log({"loss": 2.0 - step / 30})
+    page.goto(f"{address}/p/back")
+    chart = drawn(page, "loss")
+    expect(chart).to_have_attribute("data-left", "1")
+    expect(chart).to_have_attribute("data-lines", "1")
+    expect(chart).to_have_attribute("data-last-x", "79")
+    expect(chart.locator("[data-drawn]")).to_be_visible()
+
+
+def test_a_baseline_is_told_apart_and_tooltips_tell_the_difference(
+    page: Page, address: str
+) -> None:
+    """What lights up under the pointer is chosen; hovering moves nothing and shifts nothing."""
+    page.goto(f"{address}/p/p?baseline=ppo0&hover=off")
+    chart = drawn(page, "eval/return")
+    expect(chart.locator("[data-drawn]")).to_be_visible()
+    chart.locator(".u-over").hover(position={"x": 150, "y": 60})
+    told = chart.get_by_test_id("delta")
+    expect(told.filter(has_text="+").first).to_be_visible()
+    expect(page.locator('[data-testid="run-row"].lit')).to_have_count(0)
+    chart.get_by_label("settings of eval/return").first.click()
+    page.get_by_test_id("hover").select_option("run")
+    expect(page).not_to_have_url(re.compile("hover="))
+
+
+def test_nothing_shifts_while_charts_come(page: Page, address: str) -> None:
+    """Skeletons are as high as what takes their place."""
+    page.add_init_script(
+        "window.shift = 0; new PerformanceObserver((list) => {"
+        " for (const entry of list.getEntries())"
+        " if (entry.sources.some(({node}) => node?.closest?.('[data-testid=panel]')))"
+        " window.shift += entry.value;"
+        "}).observe({ type: 'layout-shift', buffered: true });"
+    )
+    page.goto(f"{address}/p/p")
+    expect(drawn(page, "eval/return").locator("[data-drawn]")).to_be_visible()
+    expect(drawn(page, "train/loss").locator("[data-drawn]")).to_be_visible()
+    assert page.evaluate("window.shift") == 0

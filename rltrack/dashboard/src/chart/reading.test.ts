@@ -36,3 +36,8 @@ test("rows stand in the order that the reader chose; what is no number is last b
   expect(names("up")).toBe("a b10 b9");
   expect(names("name")).toBe("a b9 b10");
 });
+
+test("values are told by how much they differ from the baseline's", () => {
+  const lines = [line("a", [0, 10], [1, 1]), { ...line("base", [0, 10], [3, 3]), base: true }];
+  expect(readingsAt(lines, 4, 1).map(({ run, delta }) => [run, delta])).toEqual([["base", null], ["a", -2]]);
+});
