@@ -58,6 +58,7 @@ RULES: Final[Mapping[tuple[str, str], Right]] = {
     ("GET", "/api/oidc/callback"): "anyone",
     # -- one's own account
     ("POST", "/api/account/password"): "account",
+    ("GET", "/api/account/room"): "account",
     ("GET", "/api/account/keys"): "account",
     ("POST", "/api/account/keys"): "account",
     ("DELETE", "/api/account/keys/{id}"): "account",

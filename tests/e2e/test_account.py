@@ -70,6 +70,23 @@ def test_from_the_set_up_link_to_a_run_that_is_shared(
     page.goto(f"{address}/users")
     expect(page.get_by_test_id("audit")).to_contain_text("team.make lab")
 
+    # What each may take, and the end of the team.
+    lab = page.get_by_test_id("room").filter(has_text="lab")
+    expect(lab).to_contain_text("of any amount")
+    page.get_by_role("button", name="change what lab may take").click()
+    page.get_by_role("textbox", name="May take").fill("some")
+    page.get_by_role("button", name="Set").click()
+    expect(page.get_by_text("“some” is no size")).to_be_visible()
+    page.get_by_role("textbox", name="May take").fill("1.5 GB")
+    page.get_by_role("button", name="Set").click()
+    expect(lab).to_contain_text("0 B of 1.5 GB")
+    page.goto(f"{address}/team/lab")
+    expect(page.get_by_role("button", name="delete lab")).to_be_disabled()
+    page.get_by_label("Type its name").fill("lab")
+    page.get_by_role("button", name="delete lab").click()
+    expect(page).to_have_url(f"{address}/account")
+    expect(page.get_by_test_id("room")).to_have_count(1)
+
     # A run, shared.
     page.goto(f"{address}/p/ann%2Fwalk/r/one")
     expect(page.get_by_role("heading", level=1)).to_be_visible()

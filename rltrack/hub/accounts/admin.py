@@ -103,6 +103,7 @@ def list_quotas(asked: Asked) -> dict[str, Any]:
                     "kind": row.kind,
                     "quota_bytes": row.quota_bytes,
                     "used_bytes": row.used_bytes,
+                    "most_bytes": asked.accounts.most_bytes(row),
                 }
                 for row in rows
             ],

@@ -37,6 +37,10 @@ class Accounts:
         """Seconds since the epoch."""
         return self.identities.now()
 
+    def most_bytes(self, entity: Entity) -> int | None:
+        """What its projects may take; None: any amount."""
+        return self.config.quota_bytes if entity.quota_bytes is None else entity.quota_bytes
+
     def changed(self) -> None:
         """Somebody's rights are others than before."""
         self.identities.forget()

@@ -19,6 +19,7 @@ def routes(accounts: Accounts) -> list[Route]:
         ("POST", "/api/logout", sign_in.logout),
         ("POST", "/api/invitation", sign_in.invitation),
         ("POST", "/api/invitation/accept", sign_in.accept),
+        ("GET", "/api/account/room", teams.show_room),
         ("POST", "/api/account/password", sign_in.change_password),
         ("GET", "/api/account/keys", keys.list_keys),
         ("POST", "/api/account/keys", keys.make_key),

@@ -68,6 +68,24 @@ def show_team(asked: Asked) -> dict[str, Any]:
         }
 
 
+def show_room(asked: Asked) -> dict[str, Any]:
+    """What one's own projects take and may take, and those of one's teams."""
+    with asked.accounts.database.read() as session:
+        rows = session.scalars(
+            select(Entity).where(Entity.name.in_(asked.who.roles)).order_by(Entity.name)
+        )
+        return {
+            "entities": [
+                {
+                    "name": row.name,
+                    "used_bytes": row.used_bytes,
+                    "most_bytes": asked.accounts.most_bytes(row),
+                }
+                for row in rows
+            ]
+        }
+
+
 def invite(asked: Asked) -> dict[str, Any]:
     """A link for somebody to join, who may have no account yet."""
     role = cast(Role, asked.one_of("role", _ROLES))

@@ -50,6 +50,14 @@ export interface Team {
   members: { name: string; role: Role }[];
 }
 
+/** What the projects of a user or team take. */
+export interface Room {
+  name: string;
+  used_bytes: number;
+  /** Null: any amount. */
+  most_bytes: number | null;
+}
+
 export interface ShareLink {
   id: string;
   /** Null: all runs of the project, those to come among them. */

@@ -1,5 +1,5 @@
 import { describe, expect, it, test } from "vitest";
-import { browserOf, isOpen, pageAfter } from "./words";
+import { browserOf, isOpen, pageAfter, sizeOf } from "./words";
 
 describe("the page after signing in", () => {
   test.each([
@@ -25,3 +25,14 @@ test.each([
   ["python-httpx/0.28", "python-httpx"],
   ["", "a browser"],
 ])("%s", (agent, name) => expect(browserOf(agent)).toBe(name));
+
+describe("a size that is typed", () => {
+  test.each([
+    ["500 GB", 500e9],
+    ["1.5tb", 1.5e12],
+    ["20 k", 20_000],
+    ["12", 12],
+    [" ", null],
+  ])("%s", (text, size) => expect(sizeOf(text)).toBe(size));
+  it("is told of where it is none", () => expect(() => sizeOf("much")).toThrow("no size"));
+});

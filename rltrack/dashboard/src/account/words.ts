@@ -21,6 +21,15 @@ export const DAYS = [
   [null, "no end"],
 ] as const;
 
+/** `500 GB` in bytes; null: nothing was said. */
+export function sizeOf(text: string): number | null {
+  const said = text.trim();
+  if (said === "") return null;
+  const found = /^(\d+(?:\.\d+)?)\s*([kmgt]?)b?$/i.exec(said);
+  if (!found) throw new Error(`“${said}” is no size; write 500 GB, or the like`);
+  return Math.round(Number(found[1]) * 1000 ** " kmgt".indexOf((found[2] || " ").toLowerCase()));
+}
+
 /** Whether a key or link still opens something. */
 export function isOpen(one: Pick<Key | ShareLink, "revoked_at" | "expires_at">, now: number): boolean {
   return one.revoked_at === null && (one.expires_at === null || one.expires_at > now);
