@@ -26,6 +26,7 @@ PAGES = [
     "/p/p/artifacts/policy/v0?show=lineage",
     "/p/p/artifacts/policy/v1?show=changes",
     "/p/p/sweeps",
+    '/p/p/r/a?tab=tables&t:table={"group":["b","a"]}',
     "/p/p/parameters",
     "/p/p/compare/a,b",
     *(
@@ -37,6 +38,21 @@ PAGES = [
     ),
     "/no/such/page",
 ]
+
+
+@pytest.fixture
+def sweep(root: Path) -> str:
+    """A sweep with enough trials for all of its page."""
+
+    def train() -> None:
+        with rltrack.init(dir=root) as run:
+            run.log({"loss": (run.config.lr - 0.3) ** 2 + run.config.layers})
+
+    parameters = {"lr": {"min": 0.0, "max": 1.0}, "layers": {"values": [1, 2]}}
+    config = {"method": "random", "metric": {"name": "loss"}, "parameters": parameters}
+    sweep_id = rltrack.sweep({**config, "run_cap": 6, "seed": 1}, project="swept", dir=root)
+    rltrack.agent(sweep_id, train, dir=root)
+    return sweep_id
 
 
 @pytest.fixture(autouse=True)
@@ -104,7 +120,7 @@ def _look(page: Page, address: str, path: str, keys: str | None = None) -> list[
 
 @pytest.mark.parametrize(("theme", "width"), [("light", 1400), ("dark", 400)])
 def test_no_page_has_a_serious_finding_or_is_wider_than_its_screen(
-    page: Page, address: str, theme: Any, width: int
+    page: Page, address: str, sweep: str, theme: Any, width: int
 ) -> None:
     """By axe-core; of all pages at once, so that one sees what is wrong with each."""
     if not AXE.exists():
@@ -112,7 +128,8 @@ def test_no_page_has_a_serious_finding_or_is_wider_than_its_screen(
     page.add_init_script(AXE.read_text())
     page.emulate_media(color_scheme=theme)
     page.set_viewport_size({"width": width, "height": 800})
-    wrong = [one for path in PAGES for one in _look(page, address, path)]
+    pages = [*PAGES, f"/p/swept/sweeps/{sweep}"]
+    wrong = [one for path in pages for one in _look(page, address, path)]
     wrong += [one for path, keys in DIALOGS for one in _look(page, address, path, keys)]
     assert not wrong, "\n".join(wrong)
 
