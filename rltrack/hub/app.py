@@ -20,6 +20,7 @@ from rltrack.hub.folder_storage import FolderStorage
 from rltrack.hub.gate import Gate
 from rltrack.hub.identity import Identities
 from rltrack.hub.quotas import Quotas, measure_folder
+from rltrack.hub.root_format import check_root
 from rltrack.hub.who import Who
 from rltrack.server.answers import Refusal
 from rltrack.server.app import create_app
@@ -33,14 +34,15 @@ def create_hub(config: HubConfig) -> Starlette:
     ``app.state.database`` is its database, which the caller of ``app.state.closing`` closes.
 
     Raises:
-        UsageError: the database cannot be opened, or a server without accounts would be open
-            to more than this machine.
+        UsageError: the folder or the database is of a newer rltrack or cannot be opened, or a
+            server without accounts would be open to more than this machine.
     """
     if not config.accounts and not _is_local(config.host):
         raise UsageError(
             f"without accounts, whoever reaches {config.host} may do everything; "
             "listen on 127.0.0.1, or leave the accounts on"
         )
+    check_root(config.root)
     database = Database(config.database_url)
     identities = Identities(database) if config.accounts else None
     storage = FolderStorage(config.root)

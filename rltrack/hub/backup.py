@@ -35,6 +35,7 @@ from rltrack.errors import StorageError, UsageError
 from rltrack.folder import HUB, RUN_JSON
 from rltrack.hub.config import HubConfig
 from rltrack.hub.database import schema_of, sqlite_file
+from rltrack.hub.root_format import FORMAT_FILE
 
 FORMAT: Final = 1
 _TOLD: Final = "backup.json"
@@ -185,6 +186,7 @@ def _files(root: Path) -> Iterator[str]:
     blobs = f"{ARTIFACTS}/{BLOBS}"
     yield from _walk(root, "", lambda path: path in (blobs, HUB))
     yield from _walk(root, blobs, lambda _: False)
+    yield f"{HUB}/{FORMAT_FILE}"
 
 
 def _walk(root: Path, folder: str, skip: Callable[[str], bool]) -> Iterator[str]:

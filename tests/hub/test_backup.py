@@ -71,6 +71,7 @@ def test_what_was_acknowledged_before_it_began_is_in_the_restored_server(
         machine.start()
     for machine in machines:
         assert machine.is_under_way.wait(30)
+    assert (team.root / ".hub" / "format.json").exists()
     before = {machine.segment: machine.acknowledged for machine in machines}
     told = back_up(HubConfig(root=team.root), tmp_path / "backup")
     assert all(machine.is_alive() for machine in machines)
@@ -81,6 +82,7 @@ def test_what_was_acknowledged_before_it_began_is_in_the_restored_server(
     assert verify(tmp_path / "backup") == told
     new = tmp_path / "new"
     assert restore(HubConfig(root=new), tmp_path / "backup") == told
+    assert (new / ".hub" / "format.json").exists()
     for segment, size in before.items():
         [kept] = new.glob(f"*walk/{segment.parent.parent.name}/journal/{segment.name}")
         assert kept.stat().st_size >= size

@@ -110,3 +110,12 @@ def test_what_a_proxy_says_is_believed_only_where_it_is_trusted(root: Path, trus
 
     assert ("Secure" in cookie) == bool(trusted)
     assert entry["address"] == ("203.0.113.9" if trusted else "127.0.0.1")
+
+
+def test_a_folder_that_a_newer_server_wrote_is_refused(root: Path) -> None:
+    """This one would write what the newer one cannot read."""
+    create_hub(HubConfig(root=root)).state.database.close()
+    create_hub(HubConfig(root=root)).state.database.close()
+    (root / ".hub" / "format.json").write_text('{"format": 2}')
+    with pytest.raises(rltrack.UsageError, match=r"has format 2.*newer server.*backup"):
+        create_hub(HubConfig(root=root))
