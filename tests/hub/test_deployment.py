@@ -11,9 +11,10 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import httpx
 import pytest
@@ -106,11 +107,13 @@ def test_the_files_are_well_formed() -> None:
                 assert (_ROOT / source).exists(), source
 
 
-def test_of_two_servers_behind_nginx_one_may_be_killed(root: Path, tmp_path: Path) -> None:
+def test_of_two_servers_behind_nginx_one_may_be_killed(
+    root: Path, tmp_path: Path, missing: Callable[[str, str], NoReturn]
+) -> None:
     """By the configuration that is shipped; a run that is sent meanwhile is whole."""
     program = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/bin")
     if program is None:
-        pytest.skip("nginx is not installed (Debian: nginx-light)")
+        missing("nginx", "nginx-light")
     text = (_ROOT / "deploy" / "nginx.conf").read_text().replace("/tmp/", f"{tmp_path}/")
     with ExitStack() as open:
         servers = []
