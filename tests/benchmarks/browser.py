@@ -1,6 +1,7 @@
 """What the dashboard costs in a real browser: Chromium without a graphics card, which draws in software.
 
     python tests/benchmarks/browser.py [--keep FOLDER] [--only cold,lines,live,keys,table] [--seconds 30]
+    python tests/benchmarks/browser.py --only heap [--minutes 10]
 
 The runs are made first, by `rltrack.init` and `log`, and kept in FOLDER for the next time. Of redraws
 and hovers it is the time of the page's main thread that is told, by Chromium's own count of tasks:
@@ -73,7 +74,7 @@ for step in range(1000, 100_000):
     for number, run in enumerate(runs):
         run.log(row(number, step))
     print(step, began, flush=True)
-    time.sleep(max(0.0, began + 1 - time.time()))
+    time.sleep(max(0.0, began + float(sys.argv[2]) - time.time()))
 """
 
 
@@ -265,7 +266,7 @@ def live(browser: Browser, url: str, root: Path, seconds: int) -> None:
     """Twenty charts of ten lines each, all of which grow every second; and how late a row is."""
     shutil.rmtree(root / "live", ignore_errors=True)
     training = subprocess.Popen(
-        [sys.executable, "-c", LIVE, str(root)], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", LIVE, str(root), "1"], stdout=subprocess.PIPE, text=True
     )
     try:
         assert training.stdout
@@ -303,6 +304,38 @@ def live(browser: Browser, url: str, root: Path, seconds: int) -> None:
             tell(
                 "a logged row, to the screen", f"{statistics.median(late):.2f} s", "<= 1 s", beside
             )
+    finally:
+        training.kill()
+        training.communicate()
+
+
+def heap(browser: Browser, url: str, root: Path, minutes: float) -> None:
+    """Live charts that are left open: five rows a second, so that ten minutes are most of an hour."""
+    shutil.rmtree(root / "live", ignore_errors=True)
+    training = subprocess.Popen(
+        [sys.executable, "-c", LIVE, str(root), "0.2"], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert training.stdout
+        training.stdout.readline()
+        with watched(browser, width=2000, height=2400) as page:
+            page.first_chart_ms(f"{url}/p/live?list=folded")
+            page.page.wait_for_timeout(20_000)
+            seen = [page.heap_mb()]
+            nodes = page.metrics()["Nodes"]
+            until = time.time() + minutes * 60
+            while time.time() < until:
+                page.page.wait_for_timeout(min(30_000, minutes * 15_000))
+                seen.append(page.heap_mb())
+            beside = f"from {seen[0]:.1f} to {seen[-1]:.1f} MB, most {max(seen):.1f}"
+            more = page.metrics()["Nodes"] - nodes
+            tell(
+                f"live charts, {minutes:g} minutes: heap",
+                f"{seen[-1] - seen[0]:+.1f} MB",
+                "flat",
+                beside,
+            )
+            tell("  nodes of the page", f"{more:+.0f}", "flat", f"of {nodes:.0f}")
     finally:
         training.kill()
         training.communicate()
@@ -381,6 +414,9 @@ def main() -> None:
     parser.add_argument("--keep", type=Path, help="where the runs are, and stay")
     parser.add_argument("--only", default="cold,lines,live,keys,table")
     parser.add_argument("--seconds", type=int, default=30, help="how long live runs are watched")
+    parser.add_argument(
+        "--minutes", type=float, default=10, help="of `heap`, which runs only where it is named"
+    )
     options = parser.parse_args()
     only = set(options.only.split(","))
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -403,6 +439,8 @@ def main() -> None:
                 table(browser, server.url)
             if "live" in only:
                 live(browser, server.url, root, options.seconds)
+            if "heap" in only:
+                heap(browser, server.url, root, options.minutes)
             browser.close()
 
 
