@@ -12,6 +12,8 @@ import { shiftOf } from "./moved";
 import { isLit, type Drawn, type Line, type Look, type Plot } from "./painter";
 
 const DIMMED = "0.18";
+/** So often lines are drawn anew while they are dragged; in between, the last picture moves. */
+const MOVING_MS = 120;
 
 let worker: Worker | null = null;
 const open = new Map<number, Sheets>();
@@ -70,6 +72,7 @@ export class Sheets {
   #shown: Plot | null = null;
   #waiting = false;
   #sent = new Set<number>();
+  #later: ReturnType<typeof setTimeout> | undefined;
 
   /** They stand before an element, which has what is pointed at. */
   constructor(
@@ -83,20 +86,23 @@ export class Sheets {
   }
 
   close(): void {
+    clearTimeout(this.#later);
     open.delete(this.#chart);
     worker?.postMessage({ gone: this.#chart });
     this.#clip.remove();
   }
 
-  /** Show this as soon as it is drawn. */
-  show(wanted: Wanted): void {
+  /** Show this as soon as it is drawn; while it is `moving`, as often as it pays. */
+  show(wanted: Wanted, moving = false): void {
     const lit = wanted.lit !== null && wanted.lines.some((line) => isLit(line, wanted.lit!)) ? wanted.lit : null;
     // A run is pointed at that this chart does not have: its lines step back, and none comes forward.
     this.#all.style.opacity = wanted.lit === null ? "" : DIMMED;
     this.#wanted = { ...wanted, lit };
     if (lit === null || lit !== this.#ordered?.lit) this.#lit.style.visibility = "hidden";
     this.#place();
-    this.#order();
+    if (moving) {
+      this.#later ??= setTimeout(() => this.#order(), MOVING_MS);
+    } else this.#order();
   }
 
   receive({ all, lit }: Drawing): void {
@@ -110,10 +116,12 @@ export class Sheets {
     if (lit) put(this.#lit, lit);
     this.#lit.style.visibility = ordered.lit !== null && ordered.lit === this.#wanted?.lit ? "" : "hidden";
     this.#place();
-    this.#order();
+    if (this.#later === undefined) this.#order();
   }
 
   #order(): void {
+    clearTimeout(this.#later);
+    this.#later = undefined;
     if (this.#waiting || !this.#wanted) return;
     const [before, now] = [this.#ordered, this.#wanted];
     const sameLines = before?.lines === now.lines;
