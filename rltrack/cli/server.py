@@ -15,6 +15,7 @@ from rltrack.errors import UsageError
 
 if TYPE_CHECKING:
     from rltrack.hub.config import HubConfig
+    from rltrack.hub.observed import LogFormat
 
 
 def add_to(commands: Commands) -> None:
@@ -60,6 +61,11 @@ def add_to(commands: Commands) -> None:
         help="requests a second that one API key may make (default: 1000)",
     )
     server.add_argument(
+        "--log",
+        choices=("off", "text", "json"),
+        help="write a line for each request, to stderr (default: off)",
+    )
+    server.add_argument(
         "--password-link",
         metavar="USER",
         help="print a link by which a user sets a new password, and end",
@@ -89,6 +95,7 @@ def _server(options: argparse.Namespace) -> int:
         trusted_proxies=said("trusted_proxies") or "",
         requests_per_s=_number(said("requests_per_s"), "requests_per_s") or 1000.0,
         quota_bytes=_bytes(said("quota")),
+        log=_log_format(said("log")),
         # The secret is in no list of processes: these are by environment only.
         oidc_issuer=_environment("oidc_issuer") or None,
         oidc_client_id=_environment("oidc_client_id") or "",
@@ -123,11 +130,18 @@ ENVIRONMENT: Final = (
     "trusted_proxies",
     "quota",
     "requests_per_s",
+    "log",
     "oidc_issuer",
     "oidc_client_id",
     "oidc_client_secret",
     "oidc_name",
 )
+
+
+def _log_format(said: str | None) -> LogFormat:
+    if said is None or said in ("off", "text", "json"):
+        return said or "off"  # type: ignore[return-value]
+    raise UsageError(f"RLTRACK_SERVER_LOG={said!r}: there are off, text and json")
 
 
 def _environment(name: str) -> str | None:

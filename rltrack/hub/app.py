@@ -10,7 +10,7 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 
 from rltrack.errors import NotFoundError, UsageError
-from rltrack.hub import copies, receive
+from rltrack.hub import copies, health, receive
 from rltrack.hub.accounts import people
 from rltrack.hub.accounts import routes as accounts
 from rltrack.hub.accounts.asked import Accounts
@@ -19,6 +19,7 @@ from rltrack.hub.database import Database
 from rltrack.hub.folder_storage import FolderStorage
 from rltrack.hub.gate import Gate
 from rltrack.hub.identity import Identities
+from rltrack.hub.observed import Numbers, Observed
 from rltrack.hub.quotas import Quotas, measure_folder
 from rltrack.hub.root_format import check_root
 from rltrack.hub.who import Who
@@ -49,6 +50,8 @@ def create_hub(config: HubConfig) -> Starlette:
     catalog = _TeamCatalog(config.root)
     quotas = Quotas(database, config.quota_bytes, measure_folder(config.root))
     routes = [*receive.routes(storage, whole_name=_whole_name), *copies.routes(storage, catalog)]
+    numbers = Numbers(catalog)
+    routes += [*health.routes(database, config.root), *numbers.routes()]
     if identities is not None:
         routes += accounts.routes(Accounts(database, identities, config))
     app = create_app(
@@ -58,6 +61,7 @@ def create_hub(config: HubConfig) -> Starlette:
         catalog=catalog,
         routes=routes,
         middleware=[
+            Middleware(Observed, numbers=numbers, log=config.log),
             Middleware(Guard, host=config.host, public_url=config.public_url),
             Middleware(
                 Gate,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from rltrack.hub.observed import LogFormat
 from rltrack.server.page import STATIC
 
 
@@ -34,6 +35,8 @@ class HubConfig:
     oidc_client_secret: str = field(default="", repr=False)
     oidc_name: str = "single sign-on"
     """What the button says."""
+    log: LogFormat = "off"
+    """Whether each request is a line of the log, and how it is written."""
     static: Path = STATIC
     """The built page."""
 

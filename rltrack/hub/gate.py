@@ -47,6 +47,9 @@ RULES: Final[Mapping[tuple[str, str], Right]] = {
     ("GET", "/{path:path}"): "anyone",
     ("GET", "/api/{path:path}"): "anyone",  # there is no such thing
     ("GET", "/api/meta"): "anyone",
+    ("GET", "/healthz"): "anyone",
+    ("GET", "/readyz"): "anyone",
+    ("GET", "/metrics"): "admin",
     ("GET", "/share/{secret}"): "anyone",
     # -- signing in
     ("GET", "/api/account"): "anyone",
@@ -192,6 +195,7 @@ class Gate:
             scope.setdefault("state", {})["who"] = who
             found = _route_of(scope)
             if found is not None:  # else the router says what is wrong
+                scope["state"]["route"] = found[0]  # which names nobody and holds no secret
                 scope["state"]["sight"] = await self._check(request, who, *found)
                 receive, send = await self._count(who, found, receive, send)
         except Refusal as refusal:
