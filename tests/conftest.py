@@ -21,6 +21,7 @@ from rltrack.journal.records import Record, Row
 
 # How long an example takes says more about the machine than about the code.
 hypothesis.settings.register_profile("rltrack", deadline=None)
+hypothesis.settings.register_profile("long", deadline=None, max_examples=1000)
 hypothesis.settings.load_profile("rltrack")
 
 #: How long a thread or process that is ending may take for it.
