@@ -9,7 +9,10 @@ import pytest
 from playwright.sync_api import Page, expect
 
 import rltrack
+from rltrack.folder import run_folder
 from rltrack.hooks.gym import EpisodeMonitor
+from rltrack.store.media import media_of
+from rltrack.store.run import RunReader
 
 
 @pytest.fixture(autouse=True)
@@ -28,6 +31,8 @@ def runs(root: Path) -> None:
                     observation, _, terminated, truncated, _ = env.step(int(observation[2] > 0))
                     over = terminated or truncated
             env.close()
+        media = media_of(RunReader(run_folder(root, "p", name)))
+        assert {(item.state, item.error) for item in media} == {("ready", None)}
 
 
 def test_a_press_on_the_curve_plays_the_nearest_recorded_episode(page: Page, address: str) -> None:
@@ -72,6 +77,7 @@ def test_the_table_sorts_and_the_distributions_are_of_all_episodes(
 def test_the_videos_of_two_runs_play_on_one_clock(page: Page, address: str) -> None:
     """Of each run the clip that is nearest to the chosen step."""
     page.goto(f"{address}/p/p/compare/a,b")
+    expect(page.get_by_test_id("compare-clip")).to_contain_text(["episode 5", "episode 5"])
     videos = page.get_by_test_id("compare-video")
     expect(videos).to_have_count(2)
     page.get_by_test_id("scrubber").fill("0.5")

@@ -147,5 +147,5 @@ def test_a_cell_filters_and_a_baseline_gives_differences(page: Page, address: st
     expect(table).to_be_focused()
     algo = page.locator('[role="columnheader"][data-field="config.algo"]')
     algo.locator("button.name").press("Alt+ArrowRight")
-    heads = page.get_by_role("columnheader")
+    heads = page.locator('[role="columnheader"][data-field]')
     expect(heads.nth(2)).to_have_attribute("data-field", "config.algo")
