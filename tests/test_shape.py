@@ -47,7 +47,7 @@ LAYERS = [
     },
     {"api", "sync"},
     {"sweeps", "importers", "stats"},
-    {"_init", "_active", "_start", "_ranks", "server", "hub"},
+    {"_init", "_active", "_start", "_ranks", "server", "hub", "openapi"},
     {"__init__"},  # the public names
     {"cli", "as_wandb", "__main__", "demo"},  # `as_wandb` is all of it in W&B's words
 ]

@@ -17,7 +17,7 @@ from rltrack.hub.accounts.asked import Accounts
 from rltrack.hub.config import HubConfig
 from rltrack.hub.database import Database
 from rltrack.hub.folder_storage import FolderStorage
-from rltrack.hub.gate import Gate
+from rltrack.hub.gate import RULES, Gate
 from rltrack.hub.identity import Identities
 from rltrack.hub.observed import Numbers, Observed
 from rltrack.hub.quotas import Quotas, measure_folder
@@ -72,6 +72,7 @@ def create_hub(config: HubConfig) -> Starlette:
         ],
     )
     app.state.accounts = config.accounts
+    app.state.rights = RULES if config.accounts else None
     app.state.database = database
     app.state.closing += [quotas.flush, database.close]
     return app

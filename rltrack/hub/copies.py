@@ -70,6 +70,7 @@ class _Desk:
         return self._catalog.project(name)
 
     def digests(self, request: Request) -> Response:
+        """What a list of runs shows of each that changed after a version."""
         project = self._project(request)
         project.refresh()
         version, runs, removed = project.changed_since(_count(request, "since"))
@@ -85,6 +86,7 @@ class _Desk:
         return _answer(told)
 
     def parts(self, request: Request) -> Response:
+        """run.json of a run, and the sizes of its segments and files."""
         project, run_id = self._project(request), request.path_params["run"]
         listed = project.get(run_id)
         if listed is None:
@@ -104,6 +106,7 @@ class _Desk:
         return _answer(told)
 
     def segment(self, request: Request) -> Response:
+        """The bytes of a segment of a run's journal; `Range` says which."""
         project, run = request.path_params["project"], request.path_params["run"]
         segment = checked_segment(request.path_params["segment"])
         path = Path(self._storage.root(), *checked_names(project, run), "journal", segment)
@@ -112,6 +115,7 @@ class _Desk:
         return FileResponse(path, media_type=_BYTES, headers={"cache-control": "no-store"})
 
     def versions(self, request: Request) -> Response:
+        """The files that say what versions of artifacts there are."""
         project, since = request.path_params["project"], _count(request, "since")
         as_of = time.time_ns() - _OVERLAP_NS
         names: list[str] = []
@@ -127,6 +131,7 @@ class _Desk:
         return _answer({"as_of": as_of, "names": names, "texts": texts})
 
     def blob(self, request: Request) -> Response:
+        """A content of an artifact."""
         project, digest = request.path_params["project"], request.path_params["digest"]
         checked_digest(digest)
         path = Blobs(self._storage.root()).path(digest)

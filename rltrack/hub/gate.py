@@ -47,6 +47,7 @@ RULES: Final[Mapping[tuple[str, str], Right]] = {
     ("GET", "/{path:path}"): "anyone",
     ("GET", "/api/{path:path}"): "anyone",  # there is no such thing
     ("GET", "/api/meta"): "anyone",
+    ("GET", "/api/openapi.json"): "anyone",
     ("GET", "/healthz"): "anyone",
     ("GET", "/readyz"): "anyone",
     ("GET", "/metrics"): "admin",

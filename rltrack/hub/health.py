@@ -32,9 +32,11 @@ def routes(database: Database, root: Path) -> list[Route]:
     """
 
     def alive(request: Request) -> Response:
+        """Whether the process answers."""
         return json_answer(request, {"status": "ok", "version": __version__})
 
     def ready(request: Request) -> Response:
+        """Whether database and folder work, too; 503 names what fails."""
         failed = {}
         if (why := _database_fails(database)) is not None:
             failed["database"] = why

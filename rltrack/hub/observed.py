@@ -81,6 +81,7 @@ class Numbers:
         """The route of the numbers."""
 
         def metrics(request: Request) -> Response:
+            """Numbers for Prometheus."""
             return Response(generate_latest(self.registry), media_type=CONTENT_TYPE_LATEST)
 
         return [Route("/metrics", metrics)]

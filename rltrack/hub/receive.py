@@ -104,6 +104,7 @@ class _Desk:
             raise Refusal(400, str(mistake), "rename the run") from None
 
     async def claim(self, request: Request) -> Response:
+        """Claim a run: the first word of a machine that sends one. Answers how much of it is here."""
         project, run = self._run(request)
         created_ns = _number((await _json_body(request)).get("created_ns"), "created_ns")
 
@@ -120,6 +121,7 @@ class _Desk:
         return json_answer(request, await run_in_threadpool(claim))
 
     async def journal(self, request: Request) -> Response:
+        """Bytes of a journal, at an offset; durable once it is answered."""
         (project, run), segment = self._run(request), request.path_params["segment"]
         offset = _queried(request, "offset")
         data = await _body(request)
@@ -127,6 +129,7 @@ class _Desk:
         return json_answer(request, {"size": size}, 409 if size < offset else 200)
 
     async def facts(self, request: Request) -> Response:
+        """run.json, once the journal that it tells of is there; the heartbeat of a run, too."""
         project, run = self._run(request)
         said = await _json_body(request)
         facts, journal = said.get("facts"), said.get("journal")
@@ -141,11 +144,13 @@ class _Desk:
         return json_answer(request, await run_in_threadpool(put))
 
     async def stop_heard(self, request: Request) -> Response:
+        """The request to stop was passed on to the training."""
         project, run = self._run(request)
         await run_in_threadpool(self._storage.stop_heard, project, run)
         return json_answer(request, {"stop": None})
 
     async def stop(self, request: Request) -> Response:
+        """Ask trainings to end; their machines hear it with the next heartbeat."""
         project, run_ids = self._project(request), run_ids_of(await _json_body(request))
         by = getattr(request.scope.get("state", {}).get("who"), "name", None)
 
@@ -162,6 +167,7 @@ class _Desk:
         return json_answer(request, await run_in_threadpool(ask))
 
     async def missing(self, request: Request) -> Response:
+        """Which contents are to be sent."""
         project = self._project(request)
         digests = (await _json_body(request)).get("digests")
         if not isinstance(digests, list) or len(digests) > _MOST_DIGESTS:
@@ -170,6 +176,7 @@ class _Desk:
         return json_answer(request, {"missing": found})
 
     async def blob(self, request: Request) -> Response:
+        """Bytes of a content, at an offset; what is whole is held against its digest."""
         project, digest = self._project(request), request.path_params["digest"]
         offset, size = _queried(request, "offset"), _queried(request, "size")
         data = await _body(request)
@@ -179,6 +186,7 @@ class _Desk:
         return json_answer(request, {"size": there}, 409 if there < offset else 200)
 
     async def file(self, request: Request) -> Response:
+        """Give a content its place among a run's files; a small one comes along."""
         (project, run), path = self._run(request), request.path_params["path"]
         return await self._place(
             request,
@@ -186,6 +194,7 @@ class _Desk:
         )
 
     async def artifact(self, request: Request) -> Response:
+        """Give a content its place among artifacts; a small one comes along."""
         project, path = self._project(request), request.path_params["path"]
         return await self._place(
             request, lambda digest, size: self._storage.place_artifact(project, path, digest, size)

@@ -25,6 +25,7 @@ from starlette.routing import BaseRoute, Route
 from rltrack._values import finite
 from rltrack._version import __version__
 from rltrack.errors import Error, NotFoundError, UsageError
+from rltrack.openapi import document as openapi
 from rltrack.server import statistics
 from rltrack.server.answered import Answered
 from rltrack.server.answers import (
@@ -118,6 +119,7 @@ def create_app(
     app = Starlette(
         routes=[
             *routes,
+            Route(openapi.ADDRESS, site.openapi),
             Route("/api/meta", site.meta),
             Route("/api/changes", site.all_changes),
             Route("/api/projects", site.projects),
@@ -170,6 +172,8 @@ def create_app(
     )
     app.state.accounts = False
     """Whether one has to sign in; a team's server says so."""
+    app.state.rights = None
+    """Who may ask what, where one has to sign in."""
     app.state.watches = site.watches
     app.state.tables = site.asked_tables
     app.state.closing = [site.asked_tables.close]
@@ -189,12 +193,19 @@ class _Site:
         """By project; None is the list of projects."""
 
     def meta(self, request: Request) -> Response:
+        """The version of the server, and whether one signs in."""
         told = {"version": __version__, "accounts": request.app.state.accounts}
         if not request.app.state.accounts:  # where a team's runs lie is nobody's business
             told["root"] = str(self._catalog.root.absolute())
         return json_answer(request, told)
 
+    def openapi(self, request: Request) -> Response:
+        """This description of the server."""
+        app = request.app
+        return json_answer(request, openapi.document(app.routes, app.state.rights))
+
     def projects(self, request: Request) -> Response:
+        """The list of projects."""
         sight = sight_of(request)
         found = [
             describe_project(project)
@@ -204,11 +215,13 @@ class _Site:
         return json_answer(request, {"projects": found})
 
     def search(self, request: Request) -> Response:
+        """Search runs, metrics, artifacts and projects."""
         asked = request.query_params
         found = self._search.find(asked.get("q", ""), sight_of(request), asked.get("near"))
         return json_answer(request, found)
 
     def runs(self, request: Request) -> Response:
+        """The list of runs of a project, or those that changed after a version."""
         project = self._project(request)
         since = _version(request.query_params.get("since"))
         project.refresh()
@@ -236,6 +249,7 @@ class _Site:
         )
 
     def run(self, request: Request) -> Response:
+        """One run, with all that its page shows besides charts."""
         project, run = self._run(request)
         described = describe_whole_run(project, run)
         if any(item["kind"] in TABLE_KINDS for item in described["media"]):
@@ -243,6 +257,7 @@ class _Site:
         return json_answer(request, described)
 
     def media(self, request: Request) -> Response:
+        """A picture, video or other file that a run logged."""
         _, run = self._run(request)
         path = request.path_params["path"]
         file = file_inside(run.folder.media, path)
@@ -262,6 +277,7 @@ class _Site:
         return FileResponse(file, headers=headers)
 
     def file(self, request: Request) -> Response:
+        """A file that a run saved."""
         _, run = self._run(request)
         path = request.path_params["path"]
         file = file_inside(run.folder.files, path)
@@ -273,24 +289,29 @@ class _Site:
         return FileResponse(file, headers=headers)
 
     def console(self, request: Request) -> Response:
+        """What a run printed."""
         _, run = self._run(request)
         return json_answer(request, console_answer(run, request.query_params.get("after")))
 
     def spark(self, request: Request) -> Response:
+        """The small curve of a project in the list of all."""
         project = self._project(request)
         project.refresh()
         return json_answer(request, spark_of(project, request.query_params.get("metric")))
 
     def episodes(self, request: Request) -> Response:
+        """The episodes of a run, and videos of some."""
         project, run = self._run(request)
         name = request.query_params.get("name")
         return json_answer(request, episodes_of(project.name, run, name))
 
     def artifacts(self, request: Request) -> Response:
+        """The artifacts of a project."""
         found = list_collections(self._catalog.root, request.path_params["project"])
         return json_answer(request, {"collections": found})
 
     def artifact(self, request: Request) -> Response:
+        """The versions of an artifact."""
         named = request.path_params
         sight = sight_of(request)
         found = list_versions(
@@ -303,13 +324,16 @@ class _Site:
         return json_answer(request, found)
 
     def artifact_files(self, request: Request) -> Response:
+        """The files of a version of an artifact."""
         return json_answer(request, list_files(self._catalog.root, **request.path_params))
 
     def artifact_file(self, request: Request) -> Response:
+        """One file of a version of an artifact."""
         as_text = request.query_params.get("as") == "text"
         return file_answer(self._catalog.root, **request.path_params, as_text=as_text)
 
     def lineage(self, request: Request) -> Response:
+        """What led to a version of an artifact, and what was made of it."""
         sight = sight_of(request)
         found = lineage(
             self._catalog.root,
@@ -320,6 +344,7 @@ class _Site:
         return json_answer(request, found)
 
     def run_artifacts(self, request: Request) -> Response:
+        """The versions of artifacts that a run logged, and those that it used."""
         named = request.path_params
         sight = sight_of(request)
         found = artifacts_of_run(
@@ -331,12 +356,15 @@ class _Site:
         return json_answer(request, found)
 
     async def change_artifact(self, request: Request) -> Response:
+        """Change aliases, tags and description of a version."""
         return await self._changed_artifact(request, change_version)
 
     async def delete_artifacts(self, request: Request) -> Response:
+        """Delete versions of an artifact."""
         return await self._changed_artifact(request, delete_versions)
 
     async def restore_artifacts(self, request: Request) -> Response:
+        """Put versions of an artifact back that were deleted."""
         return await self._changed_artifact(request, restore_versions)
 
     async def _changed_artifact(
@@ -346,26 +374,32 @@ class _Site:
         return json_answer(request, await run_in_threadpool(work, self._catalog.root, name, body))
 
     async def query(self, request: Request) -> Response:
+        """Runs that fit a filter, in order, in groups, a page at a time."""
         sight, name = sight_of(request), request.path_params["project"]
         return await self._posted(
             request, lambda project, body: answer_query(project, body, sight.runs_of(name))
         )
 
     async def edit(self, request: Request) -> Response:
+        """Change names, notes, groups, tags, config and summary of runs."""
         return await self._posted(request, edit_runs)
 
     async def delete(self, request: Request) -> Response:
+        """Move runs into the trash."""
         return await self._posted(request, delete_runs)
 
     async def restore(self, request: Request) -> Response:
+        """Put runs back that were deleted."""
         body, name = await read_body(request), request.path_params["project"]
         done = await run_in_threadpool(restore_runs, self._catalog.root, name, body)
         return json_answer(request, done)
 
     async def stop(self, request: Request) -> Response:
+        """Ask trainings to end."""
         return await self._posted(request, stop_runs)
 
     async def move(self, request: Request) -> Response:
+        """Put runs into another project."""
         sight = sight_of(request)
         return await self._posted(
             request, lambda project, body: move_runs(project, body, sight.may_write)
@@ -386,6 +420,7 @@ class _Site:
         return json_answer(request, await run_in_threadpool(answer))
 
     async def series(self, request: Request) -> Response:
+        """The lines and bands of charts, as bytes that `server/frame.py` tells of."""
         asked = _asked_panels(await read_body(request))
         name = request.path_params["project"]
         sight = sight_of(request)
@@ -408,6 +443,7 @@ class _Site:
         return Response(body, 200, {"cache-control": "no-store"}, "application/octet-stream")
 
     async def statistics(self, request: Request) -> Response:
+        """Compare experiments over seeds and tasks."""
         asked = statistics.checked(await read_body(request))
         name = request.path_params["project"]
 
@@ -424,6 +460,7 @@ class _Site:
         return Response(data, 200, {"cache-control": "no-store"}, "application/json")
 
     async def tables(self, request: Request) -> Response:
+        """Rows of logged tables, filtered, sorted and grouped."""
         body = await read_body(request)
         name = request.path_params["project"]
 
@@ -435,6 +472,7 @@ class _Site:
         return json_answer(request, await run_in_threadpool(answer))
 
     def export_table(self, request: Request) -> Response:
+        """All rows that fit, as a file."""
         project = self._project(request)
         project.refresh()
         name, kind, rows = self.asked_tables.export(project, request.query_params)
@@ -445,12 +483,15 @@ class _Site:
         return StreamingResponse(rows, 200, headers, kind)
 
     async def all_media(self, request: Request) -> Response:
+        """What some runs logged besides numbers."""
         return await self._posted(request, media_answer)
 
     async def histograms(self, request: Request) -> Response:
+        """Histograms of many steps as one picture."""
         return await self._posted(request, histogram_answer)
 
     async def changes(self, request: Request) -> Response:
+        """A stream of what changes in a project, as server-sent events."""
         project = await run_in_threadpool(self._project, request)
 
         async def look() -> int:
@@ -480,6 +521,8 @@ class _Site:
         return _stream(self.watches[project.name], seen)
 
     async def all_changes(self, request: Request) -> Response:
+        """A stream that tells when the list of projects changes, as server-sent events."""
+
         async def look() -> int:
             return await run_in_threadpool(self._catalog.refresh)
 

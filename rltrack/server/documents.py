@@ -53,16 +53,21 @@ class _Site:
         self._read_body = read_body
 
     def all(self, request: Request) -> Response:
+        """The documents of a kind: views, reports, or the like."""
         documents, damaged = self._of(request).all()
         if sight_of(request).runs_of(request.path_params["project"]) is not None:
             documents, damaged = [], []  # they may tell of all runs
         return json_answer(request, {"documents": list(map(asdict, documents)), "damaged": damaged})
 
     def get(self, request: Request) -> Response:
+        """One document."""
         return _answer(request, lambda: self._of(request).get(request.path_params["id"]))
 
     async def put(self, request: Request) -> Response:
-        """`If-Match` holds the version that is replaced; `If-None-Match: *`: there is none yet."""
+        """Save a document.
+
+        `If-Match` holds the version that is replaced; `If-None-Match: *`: there is none yet.
+        """
         sent = await self._read_body(request)
         if not isinstance(sent, dict) or "body" not in sent:
             raise Refusal(400, "the request has no body", 'send {"body": …}')
@@ -79,6 +84,8 @@ class _Site:
         return await run_in_threadpool(_answer, request, save)
 
     def delete(self, request: Request) -> Response:
+        """Delete a document, if it is the version that one knows."""
+
         def remove() -> None:
             self._of(request).delete(request.path_params["id"], was=_version(request))
 

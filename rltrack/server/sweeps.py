@@ -229,22 +229,27 @@ def routes(catalog: Catalog, body: Body) -> list[Route]:
     one = "/api/projects/{project:project}"
 
     def listed(request: Request) -> Response:
+        """The sweeps of a project."""
         return json_answer(request, sweeps.of_project(request.path_params["project"]))
 
     def whole(request: Request) -> Response:
+        """A sweep with its trials, or those that changed after a version."""
         written = request.query_params.get("since", "-1")
         since = int(written) if written.removeprefix("-").isdecimal() else -1
         return json_answer(request, sweeps.one(*_named(request), since))
 
     async def change(request: Request) -> Response:
+        """Pause, resume, stop or cancel a sweep, or one of its trials."""
         given = await body(request)
         return json_answer(request, await run_in_threadpool(sweeps.change, *_named(request), given))
 
     async def importance(request: Request) -> Response:
+        """How much parameters matter for what came of them."""
         given = await body(request)
         return json_answer(request, await run_in_threadpool(sweeps.importances, given))
 
     def place(request: Request) -> Response:
+        """In which project a sweep is."""
         name = request.path_params["sweep"]
         project = sweep_board.find(root, None, name).facts().project
         if not lists(sight_of(request), project):
@@ -252,10 +257,12 @@ def routes(catalog: Catalog, body: Body) -> list[Route]:
         return json_answer(request, {"id": name, "project": project})
 
     async def make(request: Request) -> Response:
+        """Make a sweep."""
         project, given = request.path_params["project"], await body(request)
         return json_answer(request, await run_in_threadpool(sweep_board.make, root, project, given))
 
     async def board(request: Request) -> Response:
+        """One step of an agent, which takes trials and tells of them."""
         given = await body(request)
 
         def step() -> dict[str, Any]:

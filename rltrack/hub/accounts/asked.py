@@ -159,6 +159,7 @@ def endpoint(accounts: Accounts, work: Work) -> Callable[[Request], Awaitable[Re
         done = await run_in_threadpool(work, asked)
         return done if isinstance(done, Response) else json_answer(request, done)
 
+    answer.__doc__ = work.__doc__
     return answer
 
 
