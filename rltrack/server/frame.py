@@ -3,8 +3,10 @@
     header length u32 | JSON header, padded | Float64 columns        little-endian
 
 Offsets in the header count Float64s from the start of the columns, which begin at a multiple
-of 8 from the start of the body. It is never compressed: deflate makes of 100 columns of
-floats a third less, at fifty times the time that sending them takes on one machine.
+of 8 from the start of the body. Columns that are equal are sent once: of points that are all
+shown, the least, greatest, mean and last value of a bucket are the same one. It is never
+compressed: deflate makes of 100 columns of floats a third less, at fifty times the time that
+sending them takes on one machine.
 """
 
 from __future__ import annotations
@@ -27,14 +29,16 @@ _COLUMNS: Final = tuple(field.name for field in dataclasses.fields(Buckets))
 
 def encode_panels(panels: Sequence[tuple[Panel, Mapping[str, Band]]]) -> bytes:
     """The body of an answer to these charts, each with the bands of its groups, in their order."""
-    columns: list[Floats] = []
+    places: dict[bytes, int] = {}
     offset = 0
 
     def put(column: Floats) -> int:
         nonlocal offset
-        columns.append(column)
-        offset += len(column)
-        return offset - len(column)
+        content = column.astype("<f8", copy=False).tobytes()
+        place = places.setdefault(content, offset)
+        if place == offset:
+            offset += len(column)
+        return place
 
     header = {
         "panels": [
@@ -73,5 +77,4 @@ def encode_panels(panels: Sequence[tuple[Panel, Mapping[str, Band]]]) -> bytes:
     }
     head = json.dumps(header, separators=(",", ":"), allow_nan=False).encode()
     head += b" " * (-(len(head) + 4) % 8)
-    data = np.concatenate(columns).astype("<f8").tobytes() if columns else b""
-    return struct.pack("<I", len(head)) + head + data
+    return b"".join((struct.pack("<I", len(head)), head, *places))
