@@ -22,6 +22,22 @@ describe("curvesOf", () => {
     expect([...curve!.y]).toEqual([5, 7]);
   });
 
+  test("a number at each x is one column", () => {
+    const told = frame(true, { count: [1, 1, 1, 1] });
+    const [series] = told.series;
+    series!.last = series!.min = series!.max = Float64Array.of(5, 6, 7, 8);
+    const [curve] = curvesOf(told);
+    expect([[...curve!.x], [...curve!.y]]).toEqual([[0, 1, 2, 3], [5, 6, 7, 8]]);
+    expect(new Set([curve!.y, curve!.lo, curve!.hi, curve!.told]).size).toBe(1);
+
+    series!.min = Float64Array.of(5, 6, 0, 8); // two steps of one x
+    expect([...curvesOf(told)[0]!.lo]).toEqual([5, 6, 0, 8]);
+
+    series!.min = series!.last;
+    series!.count = Float64Array.of(1, 1, 0, 1);
+    expect([...curvesOf(told)[0]!.x]).toEqual([0, 1, 3]);
+  });
+
   test("draws the mean when a bucket holds several points", () => {
     const [curve] = curvesOf(frame(false, { count: [2, 2, 2, 2], last: [9, 9, 9, 9], mean: [1, 2, 3, 4] }));
     expect([...curve!.y]).toEqual([1, 2, 3, 4]);

@@ -23,7 +23,8 @@ export interface Curve {
 }
 
 export function curvesOf(frame: PanelFrame): Curve[] {
-  return frame.series.map((series) => curveOf(series, frame.grid, frame.exact));
+  const x = frame.grid.slice();
+  return frame.series.map((series) => plainCurve(series, x, frame.exact) ?? curveOf(series, frame.grid, frame.exact));
 }
 
 /** The line of each group, where any of its runs has a value. */
@@ -46,6 +47,26 @@ function bandCurve({ group, count, centre, low, high }: BandFrame, grid: Float64
     run: group, x: there(grid), y, lo: there(low), hi: there(high), told: y, nan: [], nanY: [], posInf: [], negInf: [],
     n: there(count),
   };
+}
+
+/**
+ * The line of a run with a number in each bucket, as most are; null where there is more to tell.
+ *
+ * The columns are copies: a column is sent to the worker with all of the answer that it is a part of.
+ */
+function plainCurve({ run, count, nan, pos_inf, neg_inf, min, max, mean, last }: SeriesFrame, x: Float64Array, exact: boolean): Curve | null {
+  const value = exact ? last : mean;
+  for (let i = 0; i < x.length; i++) {
+    if (!(count[i]! > 0) || !Number.isFinite(value[i]!) || nan[i]! > 0 || pos_inf[i]! > 0 || neg_inf[i]! > 0) return null;
+  }
+  const y = value.slice();
+  const copy = (column: Float64Array) => (isSame(column, value) ? y : column.slice());
+  return { run, x, y, lo: copy(min), hi: copy(max), told: y, nan: [], nanY: [], posInf: [], negInf: [] };
+}
+
+/** Whether they are one column: those that are equal are sent once. */
+function isSame(a: Float64Array, b: Float64Array): boolean {
+  return a.buffer === b.buffer && a.byteOffset === b.byteOffset;
 }
 
 function curveOf(series: SeriesFrame, grid: Float64Array, exact: boolean): Curve {
