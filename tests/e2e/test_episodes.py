@@ -87,3 +87,33 @@ def test_the_videos_of_two_runs_play_on_one_clock(page: Page, address: str) -> N
         )
     page.get_by_test_id("compare-step").fill("0")
     expect(page.get_by_test_id("compare-clip").first).to_contain_text("episode 0")
+
+
+def test_a_point_of_any_return_curve_plays_the_nearest_recorded_episode(
+    page: Page, address: str
+) -> None:
+    """In a project's charts, of the run that is nearest to the pointer; others are a choice away."""
+    page.goto(f"{address}/p/p?m=return&x=_step")
+    chart = page.locator('[data-testid="panel"][data-key="episode/return"]')
+    chart.locator("[data-drawn]").wait_for()
+    plot = chart.locator(".u-over")
+    box = plot.bounding_box()
+    assert box is not None
+    plot.click(position={"x": 3, "y": box["height"] / 2})
+    nearby = page.get_by_test_id("nearby-episode")
+    expect(nearby).to_contain_text("episode 0")
+    of = nearby.get_by_label("episode of")
+    assert set(of.locator("option").all_text_contents()) == {"a", "b"}
+    of.select_option(label="b")
+    expect(nearby.get_by_role("link")).to_have_text("2 recorded episodes of b ›")
+    nearby.get_by_test_id("rollout-video").evaluate(
+        "video => new Promise(done => { const look = () => video.currentTime > 0.1 ? done() : "
+        "setTimeout(look, 50); look(); })"
+    )
+    page.keyboard.press("Escape")
+    expect(nearby).to_have_count(0)
+
+    plot.click(position={"x": box["width"] - 3, "y": box["height"] / 2})
+    nearby.get_by_role("link").click()
+    expect(page.get_by_test_id("rollout")).to_contain_text("episode 5")
+    assert "clip=" in page.url

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Clip } from "../server/types";
-import { nearestClip, outcomeOf, secondsAt, timestepAt, tracksOf } from "./clips";
+import { clipOn, nearestClip, outcomeOf, secondsAt, timestepAt, tracksOf } from "./clips";
 
 const clip = (global_step: number, back: number) => ({ key: "episode/video", global_step, step: 0, return: back }) as Clip;
 
@@ -9,6 +9,14 @@ test("the nearest clip by x, and of one x by its return", () => {
   expect(nearestClip(clips, 40)).toBe(clips[0]);
   expect(nearestClip(clips, 90, 8)).toBe(clips[2]);
   expect(nearestClip([], 1)).toBe(null);
+});
+
+test("a clip has a place on the axes that it knows of", () => {
+  const clip = { step: 3, global_step: null, time: 1_000_010 } as Clip;
+  const on = (axis: string) => clipOn(axis, 1_000_000)(clip);
+  expect(["_step", "global_step", "_timestamp", "_runtime"].map(on)).toEqual([3, 3, 1_000_010, 10]);
+  expect(on("loss")).toBeNaN();
+  expect(nearestClip([clip], 5, null, clipOn("loss", 0))).toBe(null);
 });
 
 test("a frame leads to its timestep and back, also where frames were left out", () => {

@@ -13,12 +13,21 @@ export function clipX(clip: Clip): number {
   return clip.global_step ?? clip.step ?? 0;
 }
 
+/** Where a clip stands on the x axis of a chart, NaN where that says nothing of it; `began`: when its run did, in seconds. */
+export function clipOn(axis: string, began: number): (clip: Clip) => number {
+  if (axis === "_step") return ({ step }) => step ?? NaN;
+  if (axis === "global_step") return clipX;
+  if (axis === "_timestamp") return ({ time }) => time;
+  if (axis === "_runtime") return ({ time }) => time - began;
+  return () => NaN;
+}
+
 /** The clip nearest to an x; of several at one x the one whose return is nearest, if one is given. */
-export function nearestClip(clips: Clip[], x: number, y: number | null = null): Clip | null {
+export function nearestClip(clips: Clip[], x: number, y: number | null = null, place: (clip: Clip) => number = clipX): Clip | null {
   let best: Clip | null = null;
   let least: [number, number] = [Infinity, Infinity];
   for (const clip of clips) {
-    const gap = Math.abs(clipX(clip) - x);
+    const gap = Math.abs(place(clip) - x);
     const away = y === null ? 0 : Math.abs((asNumber(clip.return) ?? Infinity) - y);
     if (gap < least[0] || (gap === least[0] && away < least[1])) [best, least] = [clip, [gap, away]];
   }
