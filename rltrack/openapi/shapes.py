@@ -330,7 +330,7 @@ class QueryBody(TypedDict):
     order: NotRequired[Annotated[Texts, Says("Fields; with `-` in front, descending")]]
     group: NotRequired[Texts | AllBut | None]
     columns: NotRequired[Texts | None]
-    offset: NotRequired[Annotated[int, Says(minimum=0, maximum=2**53)]]
+    offset: NotRequired[Count]
     limit: NotRequired[Annotated[int, Says(minimum=1, maximum=1000)]]
 
 
@@ -856,7 +856,7 @@ class IfMatchOrNone(TypedDict):
     """Headers of a change."""
 
     if_match: NotRequired[Annotated[str, Says("The version that is replaced, or `*` for any")]]
-    if_none_match: NotRequired[Annotated[Literal["*"], Says("There is none yet")]]
+    if_none_match: NotRequired[Annotated[str, Says("`*`: there is none yet")]]
 
 
 class LinkBody(TypedDict):

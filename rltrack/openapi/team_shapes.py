@@ -471,7 +471,7 @@ class AuditQuery(TypedDict):
     """Parameters of the log."""
 
     before: NotRequired[Annotated[int, Says("Entries with smaller numbers")]]
-    limit: NotRequired[Annotated[int, Says(minimum=1, maximum=1000)]]
+    limit: NotRequired[Annotated[int, Says("Up to 1000")]]
 
 
 class AuditLine(TypedDict):

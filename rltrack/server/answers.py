@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gzip
 import json
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,6 +23,7 @@ from rltrack.store.project import ListedRun, Project, ProjectOverview
 from rltrack.store.run import RunReader
 
 _WORTH_COMPRESSING_BYTES: Final = 1024
+_LARGEST: Final = sys.float_info.max
 _FACTS: Final = ("caption", "fps", "width", "height", "frames", "bytes")
 #: Those that some media have.
 _MORE_FACTS: Final = (
@@ -53,6 +55,26 @@ def json_answer(request: Request, body: object, status: int = 200) -> Response:
             headers["content-encoding"] = "gzip"
             data = gzip.compress(data, compresslevel=1, mtime=0)
     return Response(data, status, headers, "application/json")
+
+
+def version_of(request: Request) -> int:
+    """The version after which changes are asked for; -1: all is.
+
+    Raises:
+        Refusal: it is no number.
+    """
+    text = request.query_params.get("since")
+    if text is None:
+        return -1
+    try:
+        return int(text)
+    except ValueError:
+        raise Refusal(400, f"since={text[:40]!r} is no number", "leave it out to get all") from None
+
+
+def is_number(value: object) -> bool:
+    """Whether something that was sent is a finite number; JSON has ints that no float holds."""
+    return isinstance(value, int | float) and type(value) is not bool and abs(value) <= _LARGEST
 
 
 def _encoded(body: object) -> bytes:

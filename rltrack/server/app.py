@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -20,7 +19,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response, StreamingResponse
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Match, Route
 
 from rltrack._values import finite
 from rltrack._version import __version__
@@ -33,7 +32,9 @@ from rltrack.server.answers import (
     describe_project,
     describe_run,
     describe_whole_run,
+    is_number,
     json_answer,
+    version_of,
 )
 from rltrack.server.artifacts import (
     FindRun,
@@ -223,7 +224,7 @@ class _Site:
     def runs(self, request: Request) -> Response:
         """The list of runs of a project, or those that changed after a version."""
         project = self._project(request)
-        since = _version(request.query_params.get("since"))
+        since = version_of(request)
         project.refresh()
         version, runs, removed = project.changed_since(since)
         seen = sight_of(request).runs_of(project.name)
@@ -284,7 +285,7 @@ class _Site:
         if file is None:
             raise Refusal(404, f"run {run.id!r} has no file {path!r}", "its page lists its files")
         headers = {"cache-control": "no-cache", "content-security-policy": MEDIA_POLICY}
-        if request.query_params.get("as") == "text":  # to be read in the page, whatever it is
+        if _is_asked_as_text(request):  # to be read in the page, whatever it is
             return FileResponse(file, headers=headers, media_type="text/plain; charset=utf-8")
         return FileResponse(file, headers=headers)
 
@@ -329,7 +330,7 @@ class _Site:
 
     def artifact_file(self, request: Request) -> Response:
         """One file of a version of an artifact."""
-        as_text = request.query_params.get("as") == "text"
+        as_text = _is_asked_as_text(request)
         return file_answer(self._catalog.root, **request.path_params, as_text=as_text)
 
     def lineage(self, request: Request) -> Response:
@@ -544,6 +545,9 @@ class _Site:
         return _stream(self.watches[None], seen)
 
     def unknown(self, request: Request) -> Response:
+        """What is asked for below `/api`, and is not there."""
+        if _methods_of(request):  # it is, but not to be read
+            raise HTTPException(405)
         path = request.url.path
         raise Refusal(404, f"there is no {path}", "the page and this server may be of two versions")
 
@@ -596,13 +600,12 @@ def _stream(watch: Watch, seen: See) -> Response:
 # -- what is asked -------------------------------------------------------------------------------
 
 
-def _version(text: str | None) -> int:
-    if text is None:
-        return -1
-    try:
-        return int(text)
-    except ValueError:
-        raise Refusal(400, f"since={text!r} is no number", "leave it out to get all runs") from None
+def _is_asked_as_text(request: Request) -> bool:
+    """Whether a file is to be sent as plain text."""
+    kind = request.query_params.get("as")
+    if kind not in (None, "text"):
+        raise Refusal(400, f"as={kind[:40]!r}", "text is all it may be")
+    return kind == "text"
 
 
 async def read_body(request: Request) -> Any:
@@ -686,7 +689,7 @@ def _is_range(shown: Any) -> bool:
     return (
         isinstance(shown, list)
         and len(shown) == 2
-        and all(type(end) in (int, float) and math.isfinite(end) for end in shown)
+        and all(map(is_number, shown))
         and bool(-MAX_X <= shown[0] <= shown[1] <= MAX_X)
     )
 
@@ -729,7 +732,24 @@ def _not_found_answer(request: Request, error: Exception) -> Response:
 def _http_answer(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     told = {"error": f"{request.method} {request.url.path}: {error.detail}", "hint": ""}
-    return json_answer(request, told, error.status_code)
+    if error.status_code != 405:
+        return json_answer(request, told, error.status_code)
+    methods = ", ".join(sorted(_methods_of(request) or {"GET", "HEAD"}))
+    answer = json_answer(request, told | {"hint": f"there is {methods}"}, 405)
+    answer.headers["allow"] = methods
+    return answer
+
+
+def _methods_of(request: Request) -> set[str]:
+    """By which methods there is something at an address: several routes may share it."""
+    return {
+        method
+        for route in request.app.routes
+        if isinstance(route, Route)
+        and route.path not in openapi.LEFT_OUT
+        and route.matches(request.scope)[0] is not Match.NONE
+        for method in route.methods or ()
+    }
 
 
 def _fault_answer(request: Request, fault: Exception) -> Response:

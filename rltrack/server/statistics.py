@@ -14,7 +14,7 @@ from typing import Any, Final, get_args
 import numpy as np
 
 from rltrack.errors import Error
-from rltrack.server.answers import Refusal
+from rltrack.server.answers import Refusal, is_number
 from rltrack.server.statistics_code import lines_of
 from rltrack.stats.bootstrap import Statistic, interval
 from rltrack.stats.compare import improvement_interval, performance_profile, profile_interval
@@ -81,23 +81,29 @@ def checked(body: Any) -> dict[str, Any]:
     Raises:
         Refusal: something in it is not what it may be.
     """
-    asked = _ASKED | (body if isinstance(body, dict) else {})
+    if not isinstance(body, dict):
+        raise Refusal(400, "the body is no object", f"send some of {', '.join(_ASKED)}")
+    asked = _ASKED | body
 
     def check(name: str, fits: bool, wanted: str) -> None:
         if not fits:
             raise Refusal(400, f"{name}={asked[name]!r}", f"it must be {wanted}")
 
-    texts = (list, tuple)
     check("metric", asked["metric"] is None or isinstance(asked["metric"], str), "a metric")
     check("take", asked["take"] in get_args(Take), f"one of {', '.join(get_args(Take))}")
     check("last", type(asked["last"]) is int and asked["last"] > 0, "a number above 0")
     check("task", asked["task"] is None or isinstance(asked["task"], str), "a key of config")
-    check("but", isinstance(asked["but"], texts), "keys of config")
+    check("but", _are_texts(asked["but"]), "keys of config")
     check("limits", _are_limits(asked["limits"]), "observed, or a low and a high of each task")
-    check("threshold", isinstance(asked["threshold"], (int, float)), "a number")
+    check("threshold", is_number(asked["threshold"]), "a number")
     check("crashed", asked["crashed"] in ("count", "leave out"), "count, or leave out")
-    check("chosen", asked["chosen"] is None or isinstance(asked["chosen"], texts), "names")
+    check("chosen", asked["chosen"] is None or _are_texts(asked["chosen"]), "names")
+    check("baseline", asked["baseline"] is None or isinstance(asked["baseline"], str), "a name")
     return asked
+
+
+def _are_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(one, str) for one in value)
 
 
 def _are_limits(limits: Any) -> bool:
@@ -106,7 +112,7 @@ def _are_limits(limits: Any) -> bool:
     return isinstance(limits, dict) and all(
         isinstance(pair, list)
         and len(pair) == 2
-        and all(type(end) in (int, float) and math.isfinite(end) for end in pair)
+        and all(map(is_number, pair))
         and pair[0] != pair[1]
         for pair in limits.values()
     )

@@ -6,7 +6,6 @@ A ledger is followed for as long as the server runs, so that a look at a sweep c
 from __future__ import annotations
 
 import json
-import math
 import threading
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
@@ -20,7 +19,7 @@ from starlette.routing import Route
 
 from rltrack.errors import MissingExtraError, NotFoundError
 from rltrack.server import sweep_board
-from rltrack.server.answers import Refusal, json_answer
+from rltrack.server.answers import Refusal, is_number, json_answer, version_of
 from rltrack.server.sight import lists, sight_of
 from rltrack.store.project import Catalog
 from rltrack.sweeps.distributions import Constant, LogUniform
@@ -131,9 +130,10 @@ class Sweeps:
 
     def change(self, project: str, sweep_id: str, body: Any) -> dict[str, Any]:
         """Pause, resume, stop or cancel a sweep, or one trial of it."""
-        what = body.get("what") if isinstance(body, dict) else None
-        number = body.get("trial") if isinstance(body, dict) else None
-        if what not in CHANGES or not (number is None or type(number) is int):
+        asked = body if isinstance(body, dict) else {}
+        what: Any = asked.get("what")
+        number: Any = asked.get("trial")
+        if not _is_change(what) or not (number is None or type(number) is int):
             raise Refusal(400, f"what={what!r}, trial={number!r}", f"one of {', '.join(CHANGES)}")
         followed = self._find(project, sweep_id)
         ledger = Ledger(followed.folder)  # with a log of its own, that ends with this request
@@ -234,9 +234,7 @@ def routes(catalog: Catalog, body: Body) -> list[Route]:
 
     def whole(request: Request) -> Response:
         """A sweep with its trials, or those that changed after a version."""
-        written = request.query_params.get("since", "-1")
-        since = int(written) if written.removeprefix("-").isdecimal() else -1
-        return json_answer(request, sweeps.one(*_named(request), since))
+        return json_answer(request, sweeps.one(*_named(request), version_of(request)))
 
     async def change(request: Request) -> Response:
         """Pause, resume, stop or cancel a sweep, or one of its trials."""
@@ -279,6 +277,10 @@ def routes(catalog: Catalog, body: Body) -> list[Route]:
         Route(f"{one}/sweeps/{{sweep}}/ask", change, methods=["POST"]),
         Route(f"{one}/importances", importance, methods=["POST"]),
     ]
+
+
+def _is_change(what: object) -> bool:
+    return isinstance(what, str) and what in CHANGES
 
 
 def _named(request: Request) -> tuple[str, str]:
@@ -367,12 +369,11 @@ def _asked_columns(body: Any) -> tuple[dict[str, list[Any]], list[float]]:
             "columns must be lists of one length, by the name of their parameter",
             f"and values a list of as many numbers, {_MOST_POINTS} at most",
         )
-    kept = [at for at, value in enumerate(values) if _is_number(value)]
+    goal = body.get("goal", "minimize")
+    if goal not in ("minimize", "maximize"):
+        raise Refusal(400, f"goal={str(goal)[:40]!r}", "it is minimize or maximize")
+    kept = [at for at, value in enumerate(values) if is_number(value)]
     return (
         {name: [column[at] for at in kept] for name, column in columns.items()},
         [float(values[at]) for at in kept],
     )
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)

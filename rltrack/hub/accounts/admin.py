@@ -12,6 +12,7 @@ from rltrack.hub.models import AuditEntry, Entity, LoginSession, User
 from rltrack.server.answers import Refusal
 
 _MOST_ENTRIES: Final = 1000
+_NEWEST: Final = 1 << 62  # which databases hold
 
 
 def list_users(asked: Asked) -> dict[str, Any]:
@@ -129,13 +130,13 @@ def audit_log(asked: Asked) -> dict[str, Any]:
     """The newest entries, or those before one."""
     query = asked.request.query_params
     try:
-        before, limit = int(query.get("before", 1 << 62)), int(query.get("limit", 100))
+        before, limit = int(query.get("before", _NEWEST)), int(query.get("limit", 100))
     except ValueError:
         raise Refusal(400, "before or limit is no number", "leave them out") from None
     with asked.accounts.database.read() as session:
         rows = session.scalars(
             select(AuditEntry)
-            .where(AuditEntry.id < before)
+            .where(AuditEntry.id < min(max(before, 0), _NEWEST))
             .order_by(AuditEntry.id.desc())
             .limit(min(max(limit, 1), _MOST_ENTRIES))
         )

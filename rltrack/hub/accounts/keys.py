@@ -10,6 +10,7 @@ from rltrack.hub import tokens
 from rltrack.hub.accounts import people
 from rltrack.hub.accounts.asked import Asked
 from rltrack.hub.models import ApiKey, LoginSession, Scope
+from rltrack.hub.who import entity_of
 from rltrack.server.answers import Refusal
 
 _MOST_KEYS: Final = 200
@@ -30,7 +31,7 @@ def make_key(asked: Asked) -> dict[str, Any]:
     project = asked.body.get("project")
     if project is not None:
         project = asked.who.full_name(asked.text("project"))
-        if not asked.who.may("read", project):
+        if entity_of(project) is None or not asked.who.may("read", project):
             raise Refusal(404, f"no project {project!r} of yours", "leave it out to mean all")
     name = asked.text("name").strip() or "key"
     expires_at = asked.days("days")
