@@ -148,7 +148,7 @@ def between_looks_ms(run: Any, pairs: int = 150, each: int = 100) -> float:
             times.append((time.perf_counter() - begun) / each * 1e3)
     unwatch(run=run)
     added = [after - before for before, after in zip(*taken, strict=True)]
-    return statistics.median(added)
+    return float(statistics.median(added))
 
 
 BOUNDS = {

@@ -31,6 +31,7 @@ from rltrack.journal.format import (
 from rltrack.journal.records import (
     ConfigChanged,
     Finished,
+    Json,
     MediaStored,
     MetricDefined,
     Noted,
@@ -95,11 +96,12 @@ def test_a_value_whose_text_is_known_stands_in_the_row_as_any_other() -> None:
     known = Prepared(_type="histogram", values=[1], bins=[0.0, 1.0])
     known.text = '{"_type":"histogram","values":[1],"bins":[0.0,1.0]}'
     unknown = Prepared(values=[2])
-    for values in (
+    rows: list[dict[str, Json]] = [
         {"a": known},
         {'"é\n': known, "b": math.inf, "c": "x", "d": unknown},
         {"d": unknown},
-    ):
+    ]
+    for values in rows:
         row = Row(3, 4, values, RowFlag.POINT)
         (read,) = decode(encode(row))
         assert read == row
