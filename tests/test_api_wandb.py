@@ -246,8 +246,10 @@ def test_a_path_that_names_nothing_is_told(run: Run) -> None:
         api.from_path("p/c")
     with pytest.raises(NotFoundError, match="s1"):
         api.from_path("team/p/sweeps/s1")
-    with pytest.raises(UsageError, match="there are no reports"):
+    with pytest.raises(NotFoundError, match="no report 'r'"):
         api.from_path("team/p/reports/r")
+    with pytest.raises(UsageError, match="there are no workspaces"):
+        api.from_path("team/p/workspace")
 
 
 def test_a_version_of_an_artifact_has_a_path(root: Path) -> None:
@@ -318,7 +320,7 @@ def test_tensorboards_runs_are_imported(root: Path, tmp_path: Path) -> None:
 # -- the cloud -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["registries", "reports", "automations", "user", "team", "runz"])
+@pytest.mark.parametrize("name", ["registries", "automations", "user", "team", "runz"])
 def test_what_is_of_the_cloud_is_refused_by_its_name(root: Path, name: str) -> None:
     """With what to do instead; as an AttributeError, for who asks by hasattr."""
     api = rltrack.Api()

@@ -28,7 +28,6 @@ _INSTEAD: Final = {
     "queued_run": _NO_QUEUE,
     "registries": _NO_REGISTRY,
     "registry": _NO_REGISTRY,
-    "reports": "`rltrack ui` draws what runs have in common",
     "run_queue": _NO_QUEUE,
     "slack_integrations": _NO_AUTOMATION,
     "team": _NO_USERS,

@@ -12,6 +12,7 @@ from rltrack.api.artifacts import ArtifactQueries
 from rltrack.api.cloud import refused
 from rltrack.api.projects import Project as ProjectName
 from rltrack.api.projects import Projects
+from rltrack.api.reports import Reports
 from rltrack.api.run import Run
 from rltrack.api.runs import Runs
 from rltrack.api.sweeps import Sweeps
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from rltrack.store.tables import LoggedTable, Steps
 
 
-class Api(ArtifactQueries, Projects, Sweeps, Transfer):
+class Api(ArtifactQueries, Projects, Reports, Sweeps, Transfer):
     """The runs of a folder, or of a server.
 
     Args:

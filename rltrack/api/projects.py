@@ -17,6 +17,7 @@ from rltrack.settings import Settings, resolve
 if TYPE_CHECKING:
     from rltrack.api import Api, Run, Runs
     from rltrack.api.artifacts import ArtifactCollection, ArtifactType
+    from rltrack.api.reports import Report
     from rltrack.artifacts.artifact import Artifact
     from rltrack.sweeps.reading import Sweep
 
@@ -104,6 +105,7 @@ class Projects:
         def run(self, path: str) -> Run: ...  # noqa: D102
         def artifact(self, name: str) -> Artifact: ...  # noqa: D102
         def sweep(self, path: str, sid: str | None = None) -> Sweep: ...  # noqa: D102
+        def report(self, path: str) -> Report: ...  # noqa: D102
 
     def project(self, name: str, entity: str | None = None) -> Project:
         """One project, whether it has runs or not.
@@ -172,25 +174,27 @@ class Projects:
         Recorded(facts, Settings(silent=True), open_writer, folder).finish()
         return self.run(f"{name}/{new_id}")
 
-    def from_path(self, path: str) -> Run | Project | Artifact | Sweep:
-        """What a path names: a project, a run, a sweep, or a version of an artifact.
+    def from_path(self, path: str) -> Run | Project | Artifact | Sweep | Report:
+        """What a path names: a project, a run, a sweep, a report, or a version of an artifact.
 
         Args:
-            path: ``project``, ``project/id``, ``project/runs/id``, ``project/sweeps/id`` or
-                ``project/name:v0``, each with an entity in front or without.
+            path: ``project``, ``project/id``, ``project/runs/id``, ``project/sweeps/id``,
+                ``project/reports/id`` or ``project/name:v0``, each with an entity in front or
+                without.
 
         Raises:
             NotFoundError: there is no such thing.
-            UsageError: the path is of a report.
+            UsageError: the path is of a workspace.
         """
         parts = [part for part in path.split("/") if part and part not in ("run", "runs")]
         if not parts:
             raise UsageError(f"from_path({path!r}): say project/id, or a project")
-        for kind in ("reports", "workspace"):
-            if kind in parts:
-                raise UsageError(
-                    f"from_path({path!r}): there are no {kind} here; `rltrack ui` draws"
-                )
+        if "workspace" in parts:
+            raise UsageError(
+                f"from_path({path!r}): there are no workspaces here; `rltrack ui` draws"
+            )
+        if "reports" in parts:
+            return self.report(path)
         if "sweeps" in parts or "sweep" in parts:
             return self.sweep(parts[-1])
         if ":" in parts[-1] or "artifacts" in parts:

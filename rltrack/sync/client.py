@@ -107,6 +107,7 @@ class Client:
         data: bytes | None = None,
         query: Mapping[str, str | int] | None = None,
         conflict: bool = False,
+        headers: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
         """One request.
 
@@ -117,6 +118,7 @@ class Client:
             data: bytes that are.
             query: parameters.
             conflict: a 409 that carries no error is an answer like others.
+            headers: others than those that every request has.
 
         Raises:
             LaterError: try again.
@@ -124,9 +126,9 @@ class Client:
         """
         import httpx
 
-        headers = {}
+        headers = {**(headers or {})}
         if data is not None:
-            headers = {
+            headers |= {
                 "content-type": "application/octet-stream",
                 _DIGEST: hashlib.sha256(data).hexdigest(),
             }

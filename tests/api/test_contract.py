@@ -19,6 +19,7 @@ import pytest
 import rltrack
 from rltrack.cli import main
 from rltrack.errors import NotFoundError, StorageError, UnsupportedError, UsageError
+from rltrack.store.documents import ConflictError
 from tests.hub.team import Team, local, process_at, team_at
 
 QUIET = {"silent": True, "provenance": False}
@@ -141,6 +142,35 @@ def test_what_is_known_of_a_run(api: rltrack.Api) -> None:
     assert api.run("walk/r2").state == "failed"
     assert run.damage == ()
     assert run.heartbeat_at >= run.created_at
+
+
+# -- reports ---------------------------------------------------------------------------------------
+
+
+def test_reports_are_written_read_and_never_over_somebody_else(api: rltrack.Api) -> None:
+    """Of two who change what both have read, the second is told."""
+    assert api.reports("walk") == []
+    report = api.create_report("walk", "First", "words")
+    try:
+        again = api.report(f"walk/reports/{report.id}")
+        assert (again.title, again.text, short(again.project)) == ("First", "words", "walk")
+        again.text = "other words"
+        again.save()
+        report.text = "mine"
+        with pytest.raises(ConflictError, match="meanwhile") as caught:
+            report.save()
+        assert caught.value.document is not None
+        assert caught.value.document.body["text"] == "other words"
+        assert [one.text for one in api.reports("walk", name="First")] == ["other words"]
+        again.save()
+    finally:
+        api.report(f"walk/{report.id}").delete()
+    with pytest.raises(NotFoundError, match="no report"):
+        api.from_path(f"walk/reports/{report.id}")
+    with pytest.raises(NotFoundError, match="nowhere"):
+        api.create_report("nowhere", "lost")
+    with pytest.raises(UsageError, match="say reports"):
+        api.reports()
 
 
 # -- rows ------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from playwright.sync_api import Page, Route, expect
 
 import rltrack
 from rltrack.hooks.gym import EpisodeMonitor
+from rltrack.store.documents import Documents
 
 AXE = (
     Path(__file__).parents[2] / "rltrack" / "dashboard" / "node_modules" / "axe-core" / "axe.min.js"
@@ -28,6 +29,9 @@ PAGES = [
     "/p/p/sweeps",
     '/p/p/r/a?tab=tables&t:table={"group":["b","a"]}',
     "/p/p/parameters",
+    "/p/p/reports",
+    "/p/p/reports/r1",
+    "/p/p/reports/r1?edit=1",
     "/p/p/compare/a,b",
     *(
         f"/p/p/r/a?tab={tab}"
@@ -83,6 +87,8 @@ def runs(root: Path) -> None:
             with model.new_file("weights.txt") as file:
                 file.write(str(number))
             run.log_artifact(model)
+    text = "# Words\n\n```panel\nchart: loss\n```\n\n```panel\nruns: config.lr\n```\n\n```panel\ntall: 2\n```"
+    Documents(root, "p", "reports").put("r1", {"title": "A report", "text": text})
 
 
 #: Dialogs: the page, and how they are opened.

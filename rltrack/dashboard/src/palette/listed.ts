@@ -4,7 +4,7 @@ import type { SearchAnswer } from "../server/types";
 import { stopRuns, type Saved } from "../server/api";
 import { toast } from "../state/toast.svelte";
 import type { Command } from "../state/keys";
-import { artifactPath, projectPath, runPath, type Route } from "../state/url";
+import { artifactPath, projectPath, reportPath, runPath, type Route } from "../state/url";
 import { sectionsOf } from "../ui/sections";
 import { queryOf } from "../views/saved";
 import type { Item } from "./items";
@@ -60,6 +60,13 @@ function runItem(run: SearchAnswer["runs"][number]): Item {
     href: runPath(run.project, run.id),
     found: true,
   };
+}
+
+/** The reports of a project. */
+export function reportItems(project: string | null, reports: Saved<{ title?: string }>[]): Item[] {
+  return reports.flatMap(({ id, body: { title } }): Item[] =>
+    project === null || typeof title !== "string" ? [] : [{ id: `report:${project}/${id}`, kind: "report", title, detail: project, href: reportPath(project, id) }],
+  );
 }
 
 /** The saved views of a project. */

@@ -1,6 +1,6 @@
 /** Every key that does something, and what it does: what the list of keys shows is what `onKeys` may act on. */
 
-export const PLACES = ["everywhere", "runs", "charts", "media"] as const;
+export const PLACES = ["everywhere", "runs", "charts", "media", "reports"] as const;
 
 export interface Shortcut {
   /** As `keyOf` names them; each does the same. */
@@ -16,7 +16,7 @@ export const SHORTCUTS = [
   { keys: ["Ctrl+/", "?"], says: "list the keys that work here", where: "everywhere" },
   { keys: ["Ctrl+z"], says: "take back what was changed last", where: "everywhere" },
   { keys: ["Ctrl+Shift+z", "Ctrl+y"], says: "do it again", where: "everywhere" },
-  { keys: ["Ctrl+s"], says: "save the view", where: "everywhere" },
+  { keys: ["Ctrl+s"], says: "save the view, or the report", where: "everywhere" },
   { keys: ["t"], says: "light or dark theme", where: "everywhere" },
   { keys: ["/"], says: "filter runs", where: "runs" },
   { keys: ["Ctrl+j", "l"], says: "fold or unfold the run list", where: "runs" },
@@ -39,6 +39,7 @@ export const SHORTCUTS = [
   { keys: ["]", "Ctrl+arrowright"], says: "the step after, of all media", where: "media", small: true },
   { keys: ["Ctrl+arrowdown"], says: "ten steps before", where: "media", small: true },
   { keys: ["Ctrl+arrowup"], says: "ten steps after", where: "media", small: true },
+  { keys: ["e"], says: "write the report, or read it", where: "reports" },
 ] as const satisfies readonly Shortcut[];
 
 export type Key = (typeof SHORTCUTS)[number]["keys"][number];

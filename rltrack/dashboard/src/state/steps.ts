@@ -30,7 +30,7 @@ const ONE_STEP_MS = 1500;
  * Where one is within a page, and not how it looks: a tab, a file, the chart that fills the screen, a
  * place in a video. It has the browser's "back", and is left alone when a step is taken back.
  */
-const PLACES = new Set(["tab", "panel", "step", "clip", "at", "file", "show", "video", "s", "page", "find", "only", "writer", "order", "equal"]);
+const PLACES = new Set(["tab", "edit", "panel", "step", "clip", "at", "file", "show", "video", "s", "page", "find", "only", "writer", "order", "equal"]);
 
 /** Some of them are there once for each table of a page: `find:config`. */
 export function isPlace(name: string): boolean {

@@ -10,6 +10,7 @@ export type Route =
   | { page: "compare"; project: string; runs: string[] }
   | { page: "artifacts"; project: string; name: string | null; version: string | null }
   | { page: "statistics"; project: string }
+  | { page: "reports"; project: string; report: string | null }
   | { page: "sweeps"; project: string; sweep: string | null }
   | { page: "parameters"; project: string }
   | { page: "account"; part: "sign-in" | "join" | "account" | "team" | "users"; name: string | null }
@@ -165,6 +166,9 @@ export function parseRoute(path: string): Route {
   if (names[0] === "p" && names[2] === "statistics" && names.length === 3) {
     return { page: "statistics", project: names[1]! };
   }
+  if (names[0] === "p" && names[2] === "reports" && names.length <= 4) {
+    return { page: "reports", project: names[1]!, report: names[3] ?? null };
+  }
   if (names[0] === "p" && names[2] === "sweeps" && names.length <= 4) {
     return { page: "sweeps", project: names[1]!, sweep: names[3] ?? null };
   }
@@ -187,6 +191,11 @@ export function artifactPath(project: string, name?: string, version?: string): 
 
 export function statisticsPath(project: string): string {
   return `${projectPath(project)}/statistics`;
+}
+
+/** Of the list of reports, or of one. */
+export function reportPath(project: string, report?: string): string {
+  return `${projectPath(project)}/reports${report === undefined ? "" : `/${encodeURIComponent(report)}`}`;
 }
 
 /** Of the list of sweeps, or of one. */

@@ -1,6 +1,6 @@
 /** The pages of a project, as its navigation names them. */
 
-import { artifactPath, parametersPath, projectPath, statisticsPath, sweepPath, type Route } from "../state/url";
+import { artifactPath, parametersPath, projectPath, reportPath, statisticsPath, sweepPath, type Route } from "../state/url";
 
 export interface Section {
   name: string;
@@ -16,5 +16,6 @@ export function sectionsOf(project: string): Section[] {
     { name: "Sweeps", href: sweepPath(project), pages: ["sweeps"] },
     { name: "Parameters", href: parametersPath(project), pages: ["parameters"] },
     { name: "Artifacts", href: artifactPath(project), pages: ["artifacts"] },
+    { name: "Reports", href: reportPath(project), pages: ["reports"] },
   ];
 }
