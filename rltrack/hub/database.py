@@ -3,6 +3,8 @@
     with database.read() as session:   one view of the data, nothing is written
     with database.write() as session:  committed at the end, rolled back after an error
 
+A database that cannot work for now, and a disk that is full, are answers to who asks (503, 507).
+
 SQLite has one writer at a time. A transaction that begins as a reader and then writes fails
 if another wrote in between, however long it is ready to wait; so `write` takes the lock at
 its beginning.
@@ -10,6 +12,7 @@ its beginning.
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -22,10 +25,11 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 
 from rltrack.errors import UsageError
+from rltrack.server.answers import Refusal, full_disk
 
 #: How long a writer waits for another, in SQLite.
 _PATIENCE_S: Final = 30
@@ -33,6 +37,9 @@ _PATIENCE_S: Final = 30
 _UPGRADE_LOCK: Final = 0x726C7472
 #: As many threads as answer at once; two replicas still leave PostgreSQL some of its hundred.
 _POOL: Final[dict[str, Any]] = {"pool_size": 10, "max_overflow": 30}
+#: What SQLite and PostgreSQL say of a full disk.
+_FULL: Final = frozenset({sqlite3.SQLITE_FULL, "53100"})
+_log: Final = logging.getLogger("rltrack.server")
 _MIGRATIONS: Final = Path(__file__).parent / "migrations"
 
 
@@ -64,13 +71,20 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Session]:
         """A session that only reads."""
-        with Session(self._reader, expire_on_commit=False, autoflush=False) as session:
+        with (
+            _faults_told(),
+            Session(self._reader, expire_on_commit=False, autoflush=False) as session,
+        ):
             yield session
 
     @contextmanager
     def write(self) -> Iterator[Session]:
         """A session that is committed when the block ends without an error."""
-        with Session(self.engine, expire_on_commit=False) as session, session.begin():
+        with (
+            _faults_told(),
+            Session(self.engine, expire_on_commit=False) as session,
+            session.begin(),
+        ):
             yield session
 
     def close(self) -> None:
@@ -150,6 +164,20 @@ def _migrations() -> Config:
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     return config
+
+
+@contextmanager
+def _faults_told() -> Iterator[None]:
+    try:
+        yield
+    except OperationalError as fault:
+        _log.warning("the database fails: %s", fault.orig)
+        code = getattr(fault.orig, "sqlite_errorcode", getattr(fault.orig, "sqlstate", None))
+        if code in _FULL:
+            raise full_disk("that of its database") from fault
+        raise Refusal(
+            503, "the server's database does not work", "ask again later", {"retry-after": "5"}
+        ) from fault
 
 
 def _unopened(engine: Engine, failure: DBAPIError) -> UsageError:

@@ -20,7 +20,7 @@ from starlette.routing import Route
 from rltrack._version import __version__
 from rltrack.folder import HUB
 from rltrack.hub.database import Database
-from rltrack.server.answers import json_answer
+from rltrack.server.answers import Refusal, json_answer
 
 
 def routes(database: Database, root: Path) -> list[Route]:
@@ -38,6 +38,8 @@ def routes(database: Database, root: Path) -> list[Route]:
     def ready(request: Request) -> Response:
         """Whether database and folder work, too; 503 names what fails."""
         failed = {}
+        if request.app.state.leaving:
+            failed["server"] = "it is about to stop"
         if (why := _database_fails(database)) is not None:
             failed["database"] = why
         if (why := _folder_fails(root)) is not None:
@@ -52,8 +54,11 @@ def _database_fails(database: Database) -> str | None:
     try:
         with database.read() as session:
             session.execute(text("SELECT 1"))
-    except SQLAlchemyError as fault:  # whose text may hold the URL, and that the password
-        return type(fault).__name__
+    except (
+        SQLAlchemyError,
+        Refusal,
+    ) as fault:  # whose text may hold the URL, and that the password
+        return type(fault.__cause__ or fault).__name__
     return None
 
 

@@ -7,6 +7,7 @@ key that is revoked is refused at once here, and within two seconds by another r
 
 from __future__ import annotations
 
+import contextlib
 import hmac
 import threading
 import time
@@ -30,6 +31,7 @@ from rltrack.hub.models import (
 )
 from rltrack.hub.tokens import hashed, id_of_key
 from rltrack.hub.who import Link, Who
+from rltrack.server.answers import Refusal
 
 REMEMBERED_S: Final = 2.0
 _MOST_REMEMBERED: Final = 10_000
@@ -185,7 +187,8 @@ class Identities:
         return Who(name=entity.name, id=user_id, is_admin=user.is_admin, roles=roles)
 
     def _touch(self, table: type[ApiKey] | type[LoginSession], row_id: str) -> None:
-        with self._database.write() as session:
+        # That it cannot be written just now is no reason to let nobody read.
+        with contextlib.suppress(Refusal), self._database.write() as session:
             row = session.get(table, row_id)
             if isinstance(row, ApiKey):
                 row.used_at = self.now()

@@ -11,9 +11,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from rltrack.server.answers import Refusal
+from rltrack.server.answers import FULL, Refusal, full_disk
 
-_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -154,10 +153,6 @@ def space_told() -> Iterator[None]:
     try:
         yield
     except OSError as refusal:
-        if refusal.errno in _FULL:
-            raise Refusal(
-                507,
-                f"the server's disk is full ({refusal.strerror})",
-                "the client keeps what it has, and sends it when there is space again",
-            ) from refusal
+        if refusal.errno in FULL:
+            raise full_disk(refusal.strerror) from refusal
         raise

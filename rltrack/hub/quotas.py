@@ -90,13 +90,18 @@ class Quotas:
             pending, self._pending = self._pending, {}
         if not pending:
             return
-        with self._database.write() as session:
-            for name in sorted(pending):  # in one order, so that replicas do not wait in a ring
-                session.execute(
-                    update(Entity)
-                    .where(Entity.name == name)
-                    .values(used_bytes=Entity.used_bytes + pending[name])
-                )
+        try:
+            with self._database.write() as session:
+                for name in sorted(pending):  # in one order, so that replicas do not wait in a ring
+                    session.execute(
+                        update(Entity)
+                        .where(Entity.name == name)
+                        .values(used_bytes=Entity.used_bytes + pending[name])
+                    )
+        except Refusal:
+            for name, size in pending.items():
+                self.add(name, size)
+            raise
 
     def _look(self, entity: str) -> tuple[int | None, int]:
         at = time.monotonic()

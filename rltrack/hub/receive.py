@@ -36,10 +36,9 @@ from rltrack.errors import UsageError
 from rltrack.hub.storage import MAX_CHUNK_BYTES, MAX_FACTS_BYTES, Storage, digest_of
 from rltrack.server.answers import Refusal, json_answer
 from rltrack.server.edits import run_ids_of
+from rltrack.server.patience import BODY_S
 
 DIGEST_HEADER: Final = "x-rltrack-digest"
-#: Who needs longer for one body sends too much at once, or holds the connection on purpose.
-_BODY_S: Final = 300.0
 _MOST_DIGESTS: Final = 10_000
 _DIGEST_AT_ONCE_BYTES: Final = 16 << 10
 
@@ -254,7 +253,7 @@ async def _body(request: Request, most: int = MAX_CHUNK_BYTES) -> bytes:
         raise Refusal(415, f"content-encoding={coding!r}", "send it plain, or by gzip")
     unpack = _Unpacked(most) if coding == "gzip" else _Plain(most)
     try:
-        async with asyncio.timeout(_BODY_S):
+        async with asyncio.timeout(BODY_S):
             async for piece in request.stream():
                 unpack.take(piece)
     except TimeoutError:

@@ -16,6 +16,8 @@ from rltrack.server.run import Server, listen, url_of
 
 _SWITCH_S: Final = 0.001
 _GARBAGE: Final = (50_000, 20, 50)
+#: What was asked already may take this long when the server is to stop.
+_GRACE_S: Final = 20.0
 
 
 def serve(config: HubConfig, port: int, *, on_started: Callable[[str], None]) -> None:
@@ -42,7 +44,7 @@ def serve(config: HubConfig, port: int, *, on_started: Callable[[str], None]) ->
             if (link := set_up_link(app, address)) is not None:
                 say(f"this server has no users; make the first at {link}")
 
-        server = Server(app, started, config.trusted_proxies)
+        server = Server(app, started, config.trusted_proxies, grace_s=_GRACE_S)
         with contextlib.suppress(KeyboardInterrupt):  # raised again once the server has stopped
             server.run(sockets=[listening])
 

@@ -16,12 +16,12 @@ _TABLE: Final = Media(("text/csv", "application/vnd.apache.parquet"))
 OPERATIONS: Final[Operations] = {
     ("GET", "/api/openapi.json"): Operation(answer=dict[str, Any]),
     ("GET", "/api/meta"): Operation(answer=shapes.Meta),
-    ("GET", "/api/changes"): Operation(answer=EVENTS),
+    ("GET", "/api/changes"): Operation(answer=EVENTS, refuses=(503,)),
     ("GET", "/api/projects"): Operation(answer=shapes.ProjectList),
     ("GET", "/api/search"): Operation(answer=shapes.Found, query=shapes.SearchQuery),
     # -- runs
     ("GET", f"{ONE}/runs"): Operation(answer=shapes.RunList, query=shapes.Since),
-    ("GET", f"{ONE}/changes"): Operation(answer=EVENTS),
+    ("GET", f"{ONE}/changes"): Operation(answer=EVENTS, refuses=(503,)),
     ("GET", _RUN): Operation(answer=shapes.WholeRun),
     ("GET", f"{_RUN}/media/{{path:path}}"): Operation(answer=FILE, query=shapes.Scripted),
     ("GET", f"{_RUN}/files/{{path:path}}"): Operation(answer=FILE, query=shapes.AsText),

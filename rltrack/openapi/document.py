@@ -45,6 +45,7 @@ _MEANINGS: Final[Mapping[int, str]] = {
     421: "The server does not answer to this host name",
     422: "The body was harmed on the way: send it again",
     429: "Too many requests: `Retry-After` says in how many seconds to ask again",
+    503: "The server is about to stop, or cannot work for now",
     501: "The server lacks a package for it",
     507: "The server's disk is full: keep what you have, and send it later",
 }
@@ -201,9 +202,9 @@ def _refused(
     if operation.body is not None:
         refused |= {400, 408, 413, 415}
     if method not in _READS:
-        refused.add(403)
+        refused |= {403, 507}
     if right is not None:
-        refused |= {401, 429}
+        refused |= {401, 429, 503}  # the last where the database does not work
         if method not in _READS:
             refused.add(415)  # what is no JSON could be a form of another site
         if right not in ("anyone", "listing"):

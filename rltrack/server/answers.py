@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import gzip
 import json
 import sys
@@ -23,6 +24,8 @@ from rltrack.store.project import ListedRun, Project, ProjectOverview
 from rltrack.store.run import RunReader
 
 _WORTH_COMPRESSING_BYTES: Final = 1024
+#: What an `OSError` says of a full disk, a quota or a limit of the process.
+FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _LARGEST: Final = sys.float_info.max
 _FACTS: Final = ("caption", "fps", "width", "height", "frames", "bytes")
 #: Those that some media have.
@@ -70,6 +73,15 @@ def version_of(request: Request) -> int:
         return int(text)
     except ValueError:
         raise Refusal(400, f"since={text[:40]!r} is no number", "leave it out to get all") from None
+
+
+def full_disk(fault: object) -> Refusal:
+    """What is answered when there is no space left."""
+    return Refusal(
+        507,
+        f"the server's disk is full ({fault})",
+        "machines keep what they have, and send it when there is space again",
+    )
 
 
 def is_number(value: object) -> bool:

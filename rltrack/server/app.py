@@ -6,6 +6,7 @@ that takes long does not hold up the streams.
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -17,7 +18,7 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Match, Route
 
@@ -28,10 +29,12 @@ from rltrack.openapi import document as openapi
 from rltrack.server import statistics
 from rltrack.server.answered import Answered
 from rltrack.server.answers import (
+    FULL,
     Refusal,
     describe_project,
     describe_run,
     describe_whole_run,
+    full_disk,
     is_number,
     json_answer,
     version_of,
@@ -60,6 +63,7 @@ from rltrack.server.logs import console_answer
 from rltrack.server.media import media_answer
 from rltrack.server.names import SlashedNames
 from rltrack.server.page import STATIC, page_answer
+from rltrack.server.patience import BODY_S
 from rltrack.server.query import answer_query
 from rltrack.server.search import Search
 from rltrack.server.sight import Sight, lists, sight_of
@@ -168,6 +172,7 @@ def create_app(
             NotFoundError: _not_found_answer,
             UsageError: _not_found_answer,
             HTTPException: _http_answer,
+            OSError: _os_answer,
             Exception: _fault_answer,
         },
     )
@@ -175,6 +180,8 @@ def create_app(
     """Whether one has to sign in; a team's server says so."""
     app.state.rights = None
     """Who may ask what, where one has to sign in."""
+    app.state.leaving = False
+    """Whether the server is about to stop."""
     app.state.watches = site.watches
     app.state.tables = site.asked_tables
     app.state.closing = [site.asked_tables.close]
@@ -519,7 +526,7 @@ class _Site:
             runs = [run for run in runs if run in visible]
             return {"version": told["version"], "runs": runs} if runs else None
 
-        return _stream(self.watches[project.name], seen)
+        return _stream(request, self.watches[project.name], seen)
 
     async def all_changes(self, request: Request) -> Response:
         """A stream that tells when the list of projects changes, as server-sent events."""
@@ -542,7 +549,7 @@ class _Site:
             known = [one for one in self._catalog.last_overviews() if lists(sight, one.name)]
             return told if known != before else None
 
-        return _stream(self.watches[None], seen)
+        return _stream(request, self.watches[None], seen)
 
     def unknown(self, request: Request) -> Response:
         """What is asked for below `/api`, and is not there."""
@@ -588,7 +595,10 @@ def _find_run(catalog: Catalog, sight: Sight) -> FindRun:
     return find
 
 
-def _stream(watch: Watch, seen: See) -> Response:
+def _stream(request: Request, watch: Watch, seen: See) -> Response:
+    if request.app.state.leaving:
+        raise Refusal(503, "the server is about to stop", "ask again", {"retry-after": "1"})
+
     async def body() -> AsyncIterator[str]:
         async for event in watch.events(seen):
             yield event
@@ -619,13 +629,19 @@ async def read_body(request: Request) -> Any:
     if kind != "application/json":
         raise Refusal(415, f"content-type={kind!r}", "send application/json")
     data = bytearray()
-    async for chunk in request.stream():
-        data += chunk
-        if len(data) > _MAX_BODY_BYTES:
-            raise Refusal(413, "the request is too long", "ask for fewer panels at once")
+    try:
+        async with asyncio.timeout(BODY_S):
+            async for chunk in request.stream():
+                data += chunk
+                if len(data) > _MAX_BODY_BYTES:
+                    raise Refusal(413, "the request is too long", "ask for fewer panels at once")
+    except TimeoutError:
+        raise Refusal(408, "the body took too long", "send it again") from None
+    except ClientDisconnect:
+        raise Refusal(400, "the body was broken off", "send it again") from None
     try:
         return json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise Refusal(400, "the body is no JSON", "send an object") from None
 
 
@@ -750,6 +766,13 @@ def _methods_of(request: Request) -> set[str]:
         and route.matches(request.scope)[0] is not Match.NONE
         for method in route.methods or ()
     }
+
+
+def _os_answer(request: Request, fault: Exception) -> Response:
+    assert isinstance(fault, OSError)
+    if fault.errno in FULL:
+        return _refusal_answer(request, full_disk(fault.strerror))
+    raise fault
 
 
 def _fault_answer(request: Request, fault: Exception) -> Response:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import errno
+import functools
+import logging
 import socket
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Self, cast
 
 import uvicorn
 from starlette.applications import Starlette
@@ -19,12 +23,17 @@ from rltrack.errors import UsageError
 from rltrack.server.app import create_app
 from rltrack.server.changes import Watch
 from rltrack.server.page import HOW_TO_BUILD, STATIC, is_built
+from rltrack.server.patience import PATIENCE, Patience, PatientProtocol
 
 DEFAULT_HOST: Final = "127.0.0.1"
 DEFAULT_PORT: Final = 7777
 _PORTS_TRIED: Final = 10
-#: Answers that are being sent when the server stops may take this long.
-_GRACE_S: Final = 1
+#: Answers that are on their way when the server stops may take this long, and then a second more
+#: in which nobody else is let in.
+GRACE_S: Final = 1.0
+_LAST_S: Final = 1
+_LOOK_S: Final = 0.05
+_log: Final = logging.getLogger("rltrack.server")
 
 
 def serve(
@@ -64,6 +73,8 @@ class Background:
         host: the address to listen on.
         port: where it is taken, the next few are tried; 0 is any.
         app: what is served, if it is more than the dashboard.
+        patience: with clients that are slow.
+        grace_s: answers that are on their way when it is stopped may take this long.
 
     Raises:
         UsageError: the address cannot be listened on.
@@ -79,11 +90,14 @@ class Background:
         port: int = DEFAULT_PORT,
         *,
         app: Starlette | None = None,
+        patience: Patience = PATIENCE,
+        grace_s: float = GRACE_S,
     ) -> None:
         self._socket = listen(host, port)
         self.url = url_of(host, self._socket)
         started = threading.Event()
-        self._server = Server(app or create_app(root, host=host), started.set)
+        app = app or create_app(root, host=host)
+        self._server = Server(app, started.set, patience=patience, grace_s=grace_s)
         self._thread = threading.Thread(
             target=self._run, args=(started,), name="rltrack-server", daemon=True
         )
@@ -120,19 +134,32 @@ class Background:
 
 
 class Server(uvicorn.Server):
-    """A uvicorn that says when it listens, and ends its streams when it stops.
+    """A uvicorn that says when it listens, has no endless patience, and goes in peace.
+
+    When it is told to stop, streams end at once, `/readyz` says 503, and what was asked already is
+    answered; then it listens no more.
 
     Args:
         app: what `create_app` made.
         on_started: called once the socket is served.
         trusted_proxies: addresses whose ``X-Forwarded-*`` headers are believed.
+        patience: with clients that are slow.
+        grace_s: what was asked already may take this long.
     """
 
     def __init__(
-        self, app: Starlette, on_started: Callable[[], None], trusted_proxies: str = ""
+        self,
+        app: Starlette,
+        on_started: Callable[[], None],
+        trusted_proxies: str = "",
+        *,
+        patience: Patience = PATIENCE,
+        grace_s: float = GRACE_S,
     ) -> None:
         self._app = app
         self._on_started = on_started
+        self._grace_s = grace_s
+        protocol = functools.partial(PatientProtocol, patience)
         super().__init__(
             uvicorn.Config(
                 self._app,
@@ -143,7 +170,8 @@ class Server(uvicorn.Server):
                 server_header=False,
                 proxy_headers=bool(trusted_proxies),
                 forwarded_allow_ips=trusted_proxies,
-                timeout_graceful_shutdown=_GRACE_S,
+                timeout_graceful_shutdown=_LAST_S,
+                http=cast(type[asyncio.Protocol], protocol),
             )
         )
 
@@ -158,12 +186,22 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End what is being sent, and what the application holds."""
-        # uvicorn waits for answers that are on their way, and a stream is one that never ends.
+        self._app.state.leaving = True
+        # A stream is an answer that never ends.
         for watch in self.watches():
             watch.close()
+        asked = set(self.server_state.tasks)  # others may come for as long as one waits
+        end = time.monotonic() + self._grace_s
+        while any(not one.done() for one in asked) and not self.force_exit:
+            if time.monotonic() > end:
+                break
+            await asyncio.sleep(_LOOK_S)
         await super().shutdown(sockets)
         for close in self._app.state.closing:
-            close()
+            try:
+                close()
+            except Exception:  # the others are to be closed, too
+                _log.exception("the server could not close all that it had open")
 
 
 def listen(host: str, port: int, *, tried: int = _PORTS_TRIED) -> socket.socket:

@@ -93,7 +93,7 @@ def team_at(config: HubConfig) -> Iterator[Team]:
     """A running server with people."""
     app = create_hub(config)
     database: Database = app.state.database
-    _add_people(database)
+    add_people(database)
     with Background(config.root, port=0, app=app) as server, ExitStack() as open:
         yield Team(server.url, config.root, database, open)
 
@@ -103,7 +103,7 @@ def process_at(root: Path) -> Iterator[Team]:
     """The same in a process of its own: it outlives the test that came first to it."""
     config = local(root)
     with Database(config.database_url) as database, ExitStack() as open:
-        _add_people(database)
+        add_people(database)
         with socket.create_server(("127.0.0.1", 0)) as found:
             port = found.getsockname()[1]
         command = [sys.executable, "-m", "rltrack", "server", "--dir", str(root)]
@@ -127,7 +127,8 @@ def _wait_for(url: str) -> None:
             time.sleep(0.05)
 
 
-def _add_people(database: Database) -> None:
+def add_people(database: Database) -> None:
+    """Those of `Team`."""
     now = time.time()
     with database.write() as session:
         users = {
