@@ -18,7 +18,6 @@ way is refused with 422, which says "send it again".
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import json
 import zlib
@@ -36,7 +35,6 @@ from rltrack.errors import UsageError
 from rltrack.hub.storage import MAX_CHUNK_BYTES, MAX_FACTS_BYTES, Storage, digest_of
 from rltrack.server.answers import Refusal, json_answer
 from rltrack.server.edits import run_ids_of
-from rltrack.server.patience import BODY_S
 
 DIGEST_HEADER: Final = "x-rltrack-digest"
 _MOST_DIGESTS: Final = 10_000
@@ -245,7 +243,7 @@ async def _body(request: Request, most: int = MAX_CHUNK_BYTES) -> bytes:
     """The plain bytes of a request's body.
 
     Raises:
-        Refusal: 400, it is broken off or no gzip; 408, it takes too long; 413, it is too long;
+        Refusal: 400, it is broken off or no gzip; 413, it is too long;
             422, it is not what its digest says.
     """
     coding = request.headers.get("content-encoding", "identity")
@@ -253,11 +251,8 @@ async def _body(request: Request, most: int = MAX_CHUNK_BYTES) -> bytes:
         raise Refusal(415, f"content-encoding={coding!r}", "send it plain, or by gzip")
     unpack = _Unpacked(most) if coding == "gzip" else _Plain(most)
     try:
-        async with asyncio.timeout(BODY_S):
-            async for piece in request.stream():
-                unpack.take(piece)
-    except TimeoutError:
-        raise Refusal(408, "the body took too long", "send less at once") from None
+        async for piece in request.stream():
+            unpack.take(piece)
     except ClientDisconnect:
         raise Refusal(400, "the body was broken off", "send it again") from None
     data = unpack.whole()

@@ -4,7 +4,7 @@ uvicorn waits for the head of a request, for the rest of a body that was refused
 to read an answer as long as that takes. Here each wait ends:
 
     the head of a request       all of it within `head_s`, and in `head_bytes`
-    a body                      whoever reads it says how long: `BODY_S`, see `read_body`
+    its body                    all of it within `body_s`; else 408
     what is left of a body      once it was answered: within `head_s`
     an answer                   some of it must go out in each `answer_s`
     the next request            within five seconds, which is uvicorn's own
@@ -15,13 +15,13 @@ A connection that ends so costs a client that is honest nothing: it asks again.
 from __future__ import annotations
 
 import asyncio
+import http
+import json
 from dataclasses import dataclass
 from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-#: The body of a request, all of it.
-BODY_S: Final = 300.0
 #: So much of an answer goes out at least while it is waited for, or all that is left.
 _PROGRESS_BYTES: Final = 16 << 10
 
@@ -33,11 +33,13 @@ class Patience:
     Args:
         head_s: for the head of a request.
         head_bytes: of which it is at most.
+        body_s: for its body: who needs longer for one sends too much at once.
         answer_s: for somebody who reads nothing.
     """
 
     head_s: float = 20.0
     head_bytes: int = 64 << 10
+    body_s: float = 300.0
     answer_s: float = 30.0
 
 
@@ -73,11 +75,17 @@ class PatientProtocol(HttpToolsProtocol):
         """Some bytes came."""
         heads, in_body = self._heads, self._has_head
         super().data_received(data)
-        if in_body or self._heads != heads or self.transport.is_closing():
+        if self.transport.is_closing():
+            return
+        if self._has_head:
+            if self._late is None:
+                self._late = self.loop.call_later(self._patience.body_s, self._refuse_body)
+            return
+        if in_body or self._heads != heads:
             return
         self._head_bytes += len(data)
         if self._head_bytes > self._patience.head_bytes:
-            self.send_400_response("The head of the request is too long.")
+            self._refuse(431, "the head of the request is too long", "send less")
         elif self._late is None:
             self._wait_for_more()
 
@@ -109,6 +117,23 @@ class PatientProtocol(HttpToolsProtocol):
     def _wait_for_more(self) -> None:
         self._came()
         self._late = self.loop.call_later(self._patience.head_s, self.transport.close)
+
+    def _refuse_body(self) -> None:
+        if self.cycle.response_started:
+            self.transport.close()
+        else:
+            self._refuse(408, "the body took too long", "send it again, or less at once")
+
+    def _refuse(self, status: int, error: str, hint: str) -> None:
+        """Answer in the place of the application, and end the connection."""
+        body = json.dumps({"error": error, "hint": hint}).encode()
+        head = (
+            f"HTTP/1.1 {status} {http.HTTPStatus(status).phrase}\r\n"
+            f"content-type: application/json\r\ncontent-length: {len(body)}\r\n"
+            "connection: close\r\n\r\n"
+        )
+        self.transport.write(head.encode() + body)
+        self.transport.close()
 
     def _came(self) -> None:
         if self._late is not None:

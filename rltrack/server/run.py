@@ -194,6 +194,8 @@ class Server(uvicorn.Server):
         end = time.monotonic() + self._grace_s
         while any(not one.done() for one in asked) and not self.force_exit:
             if time.monotonic() > end:
+                for connection in list(self.server_state.connections):
+                    connection.transport.abort()  # else uvicorn would log each as a fault
                 break
             await asyncio.sleep(_LOOK_S)
         await super().shutdown(sockets)
