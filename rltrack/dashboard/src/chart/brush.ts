@@ -70,10 +70,13 @@ worker.onmessage = ({ data }) => {
 
 /** What is drawn within this time goes back together: the page then shows it in one frame. */
 const TOGETHER_MS = 30;
+/** New points of charts that are shown already may all wait for each other: each frame costs the page. */
+const TOGETHER_LIVE_MS = 250;
 const queue: Order[] = [];
 
 function work(): void {
-  const until = performance.now() + TOGETHER_MS;
+  const isLive = queue.every(({ chart, lines }) => lines && charts.has(chart));
+  const until = performance.now() + (isLive ? TOGETHER_LIVE_MS : TOGETHER_MS);
   const drawings: Drawing[] = [];
   while (queue.length && performance.now() < until) drawings.push(draw(queue.shift()!));
   if (!drawings.length) return;

@@ -1,5 +1,6 @@
 /** Every request that the dashboard makes. */
 
+import { sendFor } from "./errands";
 import { decodeFrame, type PanelFrame } from "./frame";
 import type {
   ArtifactCollection, ArtifactDetail, ArtifactFile, Lineage, NamedVersion, StatisticsAnswer, StatisticsRequest,
@@ -33,13 +34,35 @@ async function ask(path: string, init?: RequestInit): Promise<Response> {
     throw new UnreachableError("the server is not answering");
   }
   if (answer.ok) return answer;
-  const told = await answer.json().catch(() => null);
-  if (typeof told?.error !== "string" && answer.status >= 500) {
-    throw new UnreachableError(`the server is not answering (status ${answer.status})`);
+  throw refusal(answer.status, await answer.json().catch(() => null));
+}
+
+/** What an answer is that is none. */
+function refusal(status: number, told: { error?: unknown; hint?: string } | null): Error {
+  if (typeof told?.error !== "string") {
+    if (status >= 500) return new UnreachableError(`the server is not answering (status ${status})`);
+    return new ServerError(`status ${status}`, null, status, told);
   }
   // A session of a team's server has ended: `AccountMenu` goes to where one signs in.
-  if (answer.status === 401) dispatchEvent(new Event("rltrackunauthorized"));
-  throw new ServerError(told?.error ?? `status ${answer.status}`, told?.hint ?? null, answer.status, told);
+  if (status === 401) dispatchEvent(new Event("rltrackunauthorized"));
+  return new ServerError(told.error, told.hint ?? null, status, told);
+}
+
+/** The bytes of the answer to a POST, brought by the carrier where that is there. */
+async function askBytes(path: string, question: unknown): Promise<ArrayBuffer> {
+  const body = JSON.stringify(question);
+  const errand = sendFor(path, body);
+  if (!errand) return (await ask(path, { method: "POST", headers: { "content-type": "application/json" }, body })).arrayBuffer();
+  const brought = await errand;
+  if (brought.status === 0) throw new UnreachableError("the server is not answering");
+  if (brought.status < 300) return brought.body;
+  let told = null;
+  try {
+    told = JSON.parse(new TextDecoder().decode(brought.body));
+  } catch {
+    // Only a proxy in front of the server answers without words.
+  }
+  throw refusal(brought.status, told);
 }
 
 async function askJson<T>(path: string, signal?: AbortSignal): Promise<T> {
@@ -259,12 +282,7 @@ export function fetchImportances(project: string, asked: ImportanceRequest): Pro
 
 /** The points of many charts, in the order in which they were asked for. */
 export async function fetchSeries(project: string, panels: PanelRequest[]): Promise<PanelFrame[]> {
-  const answer = await ask(`${projectPath(project)}/series`, {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify({ panels }),
-  });
-  return decodeFrame(await answer.arrayBuffer());
+  return decodeFrame(await askBytes(`${projectPath(project)}/series`, { panels }));
 }
 
 // -- artifacts ----------------------------------------------------------------------------------
