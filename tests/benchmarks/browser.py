@@ -399,10 +399,16 @@ def table(browser: Browser, url: str) -> None:
             f"95 %: {sorted(frames)[-len(frames) // 20]:.0f} ms",
         )
         heads = page.page.get_by_role("columnheader")
-        sorts = [
-            page.busy_ms(heads.get_by_role("button", name=name, exact=True).first.click)
-            for name in ("c1", "c2", "c3")
+        boxes = [
+            heads.get_by_role("button", name=name, exact=True).first.bounding_box()
+            for name in ("c1", "c2", "c3", "c4", "c5")
         ]
+        # A press by place: to look for a button by its name costs the page's main thread as well.
+        middles = [
+            (one["x"] + one["width"] / 2, one["y"] + one["height"] / 2) for one in boxes if one
+        ]
+        sorts = [page.busy_ms(partial(page.page.mouse.click, *at)) for at in middles]
+        page.page.locator('[data-field="config.c5"][aria-sort="descending"]').wait_for()
         tell("  sort by a column", f"{statistics.median(sorts):.0f} ms", "<= 50 ms")
         box = page.page.get_by_test_id("run-filter")
         filters = [page.busy_ms(partial(box.fill, text)) for text in ("run 7", "run 77", "77")]
