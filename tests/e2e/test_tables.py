@@ -160,9 +160,10 @@ def test_columns_are_chosen_pinned_and_made_wider_and_cells_show_pictures(
     assert after["width"] == pytest.approx(before["width"] + 80, abs=4)
 
 
-def test_runs_side_by_side_by_the_key_of_the_table(page: Page, address: str) -> None:
+@pytest.mark.parametrize("path", ["/p/p", "/p/p/compare/ppo,sac"])
+def test_runs_side_by_side_by_the_key_of_the_table(page: Page, address: str, path: str) -> None:
     """Only rows that differ, with the cells that do."""
-    page.goto(f"{address}/p/p")
+    page.goto(address + path)
     table = page.locator('[data-testid="media-panel"][data-kind="tables"]')
     table.scroll_into_view_if_needed()
     expect(count(page)).to_have_text("600 rows", timeout=WAIT_MS)
