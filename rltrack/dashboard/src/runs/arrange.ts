@@ -19,7 +19,6 @@ export function arrange(runs: Run[], filter: string, sort: Sort[], asked: Asked)
   // Each value is read once, and not at each comparison.
   const keys = sort.map(({ by, down }) => comparisonOf(kept.map(reader(by, asked)), down ? -1 : 1));
   const [first, ...rest] = keys;
-  const created = Float64Array.from(kept, (run) => run.created_at);
   const order = kept.map((_, i) => i).sort((a, b) => {
     const found = first ? first(a, b) : 0;
     if (found) return found;
@@ -27,7 +26,7 @@ export function arrange(runs: Run[], filter: string, sort: Sort[], asked: Asked)
       const after = next(a, b);
       if (after) return after;
     }
-    return created[b]! - created[a]!;
+    return kept[b]!.created_at - kept[a]!.created_at;
   });
   return order.map((i) => kept[i]!);
 }
