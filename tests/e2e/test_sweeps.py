@@ -172,3 +172,34 @@ def test_any_runs_have_parameters_that_matter(
     expect(page.locator('[data-testid="hovered-value"][data-key="="]')).to_be_visible()
     page.get_by_test_id("tab-charts").click()
     expect(page.locator('[data-testid="panel"][data-key="return"]')).to_be_visible()
+
+
+def test_a_box_on_two_parameters_chooses_the_runs_in_it(
+    page: Page, address: str, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Everywhere on the page, by brushes on both axes; a click lets all through again."""
+    monkeypatch.setenv("RLTRACK_SILENT", "true")
+    for at in range(16):
+        config: dict[str, Any] = {"width": at % 4, "depth": at // 4}
+        with rltrack.init(project="p", dir=str(root), config=config) as run:
+            run.log({"return": float(at)})
+    page.goto(f"{address}/p/p/parameters?v.plane=width,depth")
+    table, plane = page.get_by_test_id("trial-table"), page.get_by_test_id("plane").locator("svg")
+    expect(table).to_have_attribute("data-count", "16")
+    plane.scroll_into_view_if_needed()
+    box = plane.locator(".frame").bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 2, box["y"] + box["height"] - 2)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, steps=4)
+    expect(page.get_by_test_id("plane-box")).to_be_visible()
+    page.mouse.up()
+    expect(table).to_have_attribute("data-count", "4")
+    assert "width" in page.url
+    assert "depth" in page.url
+    page.reload()
+    expect(table).to_have_attribute("data-count", "4")
+    expect(page.get_by_test_id("plane-box")).to_be_visible()
+    plane.click(position={"x": 200, "y": 60})
+    expect(table).to_have_attribute("data-count", "16")
+    expect(page.get_by_test_id("plane-box")).to_have_count(0)

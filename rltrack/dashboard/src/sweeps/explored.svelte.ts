@@ -61,11 +61,24 @@ export class Explored {
 
   /** Put a brush on an axis, or take it away. */
   brush(key: string, brush: Brush | null): void {
-    const axis = this.axes.find((one) => one.key === key);
-    const { [key]: _, ...brushes } = this.looked.brushes;
-    if (brush && axis) brushes[key] = meaning(axis, brush);
+    this.brushAll([[key, brush]]);
+  }
+
+  /** Put brushes on several axes, or take them away, in one step. A parameter that has no axis yet gets one. */
+  brushAll(parts: [string, Brush | null][]): void {
+    const brushes = { ...this.looked.brushes };
+    for (const [key, brush] of parts) {
+      delete brushes[key];
+      if (brush) brushes[key] = meaning(this.axis(key), brush);
+    }
+    const more = parts.map(([key]) => key).filter((key) => brushes[key] !== undefined && key !== VALUE && !this.shown.includes(key));
     this.held = null;
-    this.look({ brushes });
+    this.look({ brushes, ...(more.length && { shown: [...this.shown, ...more] }) });
+  }
+
+  /** The axis of a parameter, whether it is shown or not. */
+  axis(key: string): Axis {
+    return this.axes.find((one) => one.key === key) ?? axisOf(key, this.asked.rows, this.looked.logs[key] ?? null, this.asked.logs.has(key));
   }
 
   #telling(): string[] {
