@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import time
+from typing import Final
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -28,6 +29,9 @@ from rltrack.server.app import create_app
 from rltrack.server.guard import Guard
 from rltrack.store.project import Catalog, Project
 
+#: For the rows of each project: a team has many, and a machine for it one memory.
+_PROJECT_BYTES: Final = 512 << 20
+
 
 def create_hub(config: HubConfig) -> Starlette:
     """The server of a team, as an ASGI application.
@@ -47,7 +51,7 @@ def create_hub(config: HubConfig) -> Starlette:
     database = Database(config.database_url)
     identities = Identities(database) if config.accounts else None
     storage = FolderStorage(config.root)
-    catalog = _TeamCatalog(config.root)
+    catalog = _TeamCatalog(config.root, memory_bytes=_PROJECT_BYTES)
     quotas = Quotas(database, config.quota_bytes, measure_folder(config.root))
     routes = [*receive.routes(storage, whole_name=_whole_name), *copies.routes(storage, catalog)]
     numbers = Numbers(catalog)

@@ -437,12 +437,9 @@ class _Site:
             wanted = {run_id for one in asked for run_id in one["runs"]}
             hidden = set() if seen is None else wanted - seen
             runs = project.find(wanted - hidden) | dict.fromkeys(hidden)
-            state = tuple(
-                (run_id, run and (run.created_ns, run.revision)) for run_id, run in runs.items()
-            )
-            question = (name, json.dumps(asked, sort_keys=True), frozenset(state))
+            state = {run_id: run and (run.created_ns, run.revision) for run_id, run in runs.items()}
             return self._answered.answer(
-                question, lambda: encode_panels([_panel(one, runs) for one in asked])
+                (name, asked), state, lambda: encode_panels([_panel(one, runs) for one in asked])
             )
 
         body = await run_in_threadpool(answer)
@@ -456,9 +453,9 @@ class _Site:
         def answer() -> bytes:
             project = self._catalog.project(name)
             project.refresh()
-            question = ("statistics", name, json.dumps(asked, sort_keys=True), project.version)
             return self._answered.answer(
-                question,
+                ("statistics", name, asked),
+                project.version,
                 lambda: json.dumps(finite(statistics.statistics(project, asked))).encode(),
             )
 

@@ -12,7 +12,7 @@ from rltrack.store.columns import Floats, Ints
 
 #: Points that are looked at together: sums are of these, and then of the sums, so that the same
 #: points give the same bits wherever they were read from.
-_CHUNK: Final = 1 << 16
+CHUNK: Final = 1 << 16
 _MANY: Final = 64
 
 
@@ -69,15 +69,15 @@ class Aggregator:
         self.count += len(values)
         at = 0
         while at < len(values):
-            taken = min(len(values) - at, _CHUNK - self._waiting)
+            taken = min(len(values) - at, CHUNK - self._waiting)
             # A copy of what waits: it may be a view of an array that grows.
-            whole = taken == _CHUNK
+            whole = taken == CHUNK
             part = slice(at, at + taken)
             self._steps.append(step[part] if whole else step[part].copy())
             self._values.append(values[part] if whole else values[part].copy())
             self._waiting += taken
             at += taken
-            if self._waiting == _CHUNK:
+            if self._waiting == CHUNK:
                 self._whole.append(self._of_waiting())
                 self._steps, self._values, self._waiting = [], [], 0
         if len(self._whole) > _MANY:
@@ -93,6 +93,11 @@ class Aggregator:
     def result(self) -> Aggregate:
         """All points so far; at least one."""
         return _fold([*self._whole, *([self._of_waiting()] if self._waiting else [])])
+
+    def result_with(self, step: Ints, values: Floats) -> Aggregate:
+        """The same with those that follow, fewer than `CHUNK`, which are not kept; none waits."""
+        assert not self._waiting
+        return _fold([*self._whole, *([_of_chunk(step, values)] if len(values) else [])])
 
 
 def _fold(parts: list[Aggregate]) -> Aggregate:

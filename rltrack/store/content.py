@@ -24,7 +24,7 @@ from rltrack.journal.book import RecordBook
 from rltrack.journal.branches import Cuts
 from rltrack.journal.reader import SUFFIX, Damage, Entry, JournalReader, Pause, RowBlock
 from rltrack.journal.records import ConsoleLogged, Json, Resumed, Row, WriterOpened
-from rltrack.store.aggregate import Aggregate, Aggregator, merged
+from rltrack.store.aggregate import CHUNK, Aggregate, Aggregator, merged
 from rltrack.store.columns import OBJECT, Column
 from rltrack.store.entries import read_entries
 from rltrack.store.manifest import Manifest, number_of, read_manifest
@@ -317,8 +317,8 @@ class Content:
         for key, column in stream.columns.items():
             if column.is_numeric:
                 known = self._sums.setdefault(key, _Sum())
-                if known.update(stream, key, rows, self.feed.writers):
-                    found.setdefault(key, []).append(known.result)
+                if (summed := known.update(stream, key, rows, self.feed.writers)) is not None:
+                    found.setdefault(key, []).append(summed)
         return {key: merged(found[key]) for key in sorted(found)}
 
     # -- memory ------------------------------------------------------------------------------
@@ -348,6 +348,14 @@ class Content:
             self.streams[name] = Stream()
         self.feed = Feed(self.streams["default"], self.streams["system"], self._cuts)
 
+    def forget_sealed(self) -> None:
+        """Give the columns back that were read; they are read again when asked for."""
+        if any(sealed.nbytes for sealed in self.sealed.values()):
+            self._joined.clear()
+            self._joined_rows.clear()
+            for sealed in self.sealed.values():
+                sealed.release()
+
     def close(self) -> None:
         """Close the journal's files; the next poll opens them again."""
         self.journal.close()
@@ -373,32 +381,44 @@ def _sizes(folder: Path) -> dict[str, int]:
 
 
 class _Sum:
-    """What the points of a key in memory amount to; only those that are new are looked at."""
+    """What the points of a key in memory amount to.
+
+    Whole chunks are looked at once. The points behind them are looked at each time, where they
+    are: copies of them, a bit longer each second and of each key, would tear the memory of a
+    server of many live runs to pieces.
+    """
 
     def __init__(self) -> None:
-        self._aggregator = Aggregator()
+        self._whole = Aggregator()
+        self._place = 0
+        """Points in whole chunks."""
         self._points = 0
         self._in_order = True
-        self.result: Aggregate
+        self._result: Aggregate | None = None
 
-    def update(self, stream: Stream, key: str, rows: Merged, writers: list[str]) -> bool:
-        """Take what is new; whether there is any number at all."""
+    def update(
+        self, stream: Stream, key: str, rows: Merged, writers: list[str]
+    ) -> Aggregate | None:
+        """Take what is new; the sum, if there is any number at all."""
         count = len(stream.columns[key])
         if count == self._points:
-            return self._aggregator.count > 0
-        in_order = rows.is_as_written
+            return self._result
+        self._points = count
         points = stream.points(key, writers)
         assert points is not None
-        if not (in_order and self._in_order):
-            self._aggregator, self._points = Aggregator(), 0
-        self._in_order = in_order
-        row, values = points.from_place(self._points if in_order else 0).numbers()
-        self._points = count
-        if len(row):
-            self._aggregator.add(rows.step[row], values)
-        if self._aggregator.count:
-            self.result = self._aggregator.result()
-        return self._aggregator.count > 0
+        if not (rows.is_as_written and self._in_order):
+            self._whole, self._place = Aggregator(), 0
+        self._in_order = rows.is_as_written
+        late = points.from_place(self._place)
+        row, values = late.numbers()
+        step = rows.step[row]
+        if whole := len(values) // CHUNK * CHUNK:
+            self._whole.add(step[:whole], values[:whole])
+            step, values = step[whole:], values[whole:]
+            self._place += int(np.flatnonzero(late.kinds != OBJECT)[whole - 1]) + 1
+        if self._whole.count or len(values):
+            self._result = self._whole.result_with(step, values)
+        return self._result
 
 
 def _join(sealed: Column, late: Points, first_row: int) -> Points:

@@ -184,9 +184,13 @@ class ListedRun:
         return 0.0 if self._reader is None else self._reader.used_at
 
     def release(self) -> None:
-        """Give the memory of a run back that has ended."""
-        if self._reader is not None and self._reader.is_settled:
+        """Give its memory back: what it holds is read again, or is in columns if it goes on."""
+        if self._reader is None:
+            return
+        if self._reader.is_settled:
             self._reader.release()
+        else:
+            self._reader.seal_held()
 
     # -- changes ---------------------------------------------------------------------------
 
@@ -234,7 +238,7 @@ class Project:
         root: the folder of all projects.
         name: of the project.
         now: seconds since the epoch.
-        memory_bytes: for the rows of runs that have ended.
+        memory_bytes: for the rows of all runs, about.
         catalog: what was known of runs by an earlier process.
     """
 
@@ -546,6 +550,7 @@ class Catalog:
         root: the folder of all projects.
         now: seconds since the epoch.
         file: what was known of runs by an earlier process; by default in the user's cache folder.
+        memory_bytes: for the rows of each project, about.
     """
 
     def __init__(
@@ -554,8 +559,10 @@ class Catalog:
         *,
         now: Callable[[], float] = time.time,
         file: CatalogFile | None = None,
+        memory_bytes: int = MEMORY_BYTES,
     ) -> None:
         self.root = root
+        self._memory_bytes = memory_bytes
         self._now = now
         self._file = file or CatalogFile(root)
         self._lock = threading.Lock()
@@ -586,7 +593,13 @@ class Catalog:
             raise NotFoundError(_no_such_project(self.root, name, self.names()))
         with self._lock:
             if name not in self._projects:
-                self._projects[name] = Project(self.root, name, now=self._now, catalog=self._file)
+                self._projects[name] = Project(
+                    self.root,
+                    name,
+                    now=self._now,
+                    memory_bytes=self._memory_bytes,
+                    catalog=self._file,
+                )
             return self._projects[name]
 
     def overviews(self) -> list[ProjectOverview]:

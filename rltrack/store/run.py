@@ -46,6 +46,8 @@ __all__ = ["RunDigest", "RunReader", "StreamName"]
 #: Values of a run that has ended, beyond which its columns are made by whoever reads it first:
 #: half as much again as that reading takes, and from then on it opens at once.
 WORTH_SEALING: Final = 1 << 19
+#: What a run that goes on is sealed of at least: many small parts are slow to read.
+LEAST_PART_VALUES: Final = 1 << 15
 
 #: What says that there are too many open files, or too little memory: the journal is no way out.
 _LIMITS: Final = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
@@ -288,6 +290,15 @@ class RunReader:
             if self._content.trouble is None:
                 self._settle()
         return changed
+
+    def seal_held(self) -> None:
+        """Write columns of what a run that goes on has in memory, or forget what is in some."""
+        with self.lock:
+            worth = self._content.value_count >= LEAST_PART_VALUES
+            if worth and self._may_seal and not self._settled and self._seal(final=False):
+                self._poll(final=False)
+            else:
+                self._content.forget_sealed()
 
     def _settle(self) -> None:
         self._settled = True

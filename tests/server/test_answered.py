@@ -20,13 +20,22 @@ def test_an_answer_is_found_once_and_forgotten_when_there_are_too_many() -> None
             found.append(question)
             return question.encode() * 4
 
-        return answered.answer(question, work)
+        return answered.answer(question, 1, work)
 
     assert [ask(question) for question in "abab"] == [b"aaaa", b"bbbb", b"aaaa", b"bbbb"]
     assert found == ["a", "b"]
     ask("c")
     assert (ask("b"), ask("a")) == (b"bbbb", b"aaaa")
     assert found == ["a", "b", "c", "a"]
+
+
+def test_of_each_question_the_last_answer_is_kept() -> None:
+    """While a training goes on, those before would fill the memory and serve nobody."""
+    answered = Answered(most_bytes=10)
+    for state in range(100):
+        assert answered.answer("a", state, lambda state=state: b"%d" % state) == b"%d" % state  # type: ignore[misc]
+    answered.answer("b", 0, lambda: b"12345678")
+    assert answered.answer("a", 99, lambda: b"another") == b"99"
 
 
 def test_a_chart_of_a_live_run_is_never_an_old_one(root: Path, client: httpx.Client) -> None:

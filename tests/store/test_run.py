@@ -17,6 +17,7 @@ import pytest
 import rltrack
 from rltrack.folder import RunFolder
 from rltrack.journal.writer import JournalWriter
+from rltrack.store.aggregate import CHUNK
 from rltrack.store.history import table
 from rltrack.store.run import RunReader
 from rltrack.store.series import series
@@ -364,6 +365,23 @@ def test_a_million_rows_are_columns_in_one_piece(tmp_path: Path) -> None:
     assert odd is not None
     assert both.y.tolist() == both.x.tolist() == list(range(20_000))
     assert odd.x.tolist() == list(range(1, 20_000, 2))
+
+
+def test_sums_of_a_live_run_are_those_of_its_journal_at_once(root: Path) -> None:
+    """Whole chunks are summed up once; texts among the numbers, and rows that are late, or not."""
+    run = rltrack.init(project="p", id="r")
+    live = reader_of(run)
+    for step in range(2 * CHUNK + 10):
+        value = math.sin(step)
+        run.log({"mixed": "text" if step % 50 == 3 else value, "plain": value}, step=step)
+        if step in (10, 5000, CHUNK + 7, CHUNK + 2000, 2 * CHUNK + 3):
+            live.refresh()
+            assert live.digest().aggregates["plain"].count == step + 1
+    live.refresh()
+    whole = reader_of(run)
+    whole.refresh()
+    assert live.digest().aggregates == whole.digest().aggregates
+    assert live.digest().aggregates["mixed"].count < live.digest().aggregates["plain"].count
 
 
 def test_an_axis_of_points_that_share_a_step(root: Path) -> None:

@@ -26,6 +26,7 @@ from rltrack.store.columns import OBJECT
 from rltrack.store.history import table
 from rltrack.store.manifest import MANIFEST, lease
 from rltrack.store.panel import panel
+from rltrack.store.project import Project
 from rltrack.store.run import RunReader
 
 NAN = math.nan
@@ -420,3 +421,24 @@ def test_a_million_rows_that_are_still_written_are_read_with_bounded_memory(
     assert points is not None
     assert np.array_equal(points.numbers()[1], np.arange(1_000_000) / 2)
     assert found.is_sealed
+
+
+def test_runs_that_go_on_are_sealed_where_they_hold_too_much(root: Path) -> None:
+    """Those first that nobody looks at; what is read of them stays the same, and goes on."""
+    runs = [rltrack.init(project="p", id=name, reinit="create_new") for name in "ab"]
+    project = Project(root, "p", memory_bytes=400_000)
+    for first, end in ((0, 20_000), (20_000, 20_010), (20_010, 40_000)):
+        for step in range(first, end):
+            for run in runs:
+                run.log({"loss": math.sin(step), "other": step}, step=step)
+        project.refresh()
+        found = project.find([run.id for run in runs])
+        for run in runs:
+            reader = found[run.id]
+            assert reader is not None
+            assert answers(reader) == answers(RunReader(folder_of(run)))
+        assert all((folder_of(run).segments / MANIFEST).is_file() for run in runs)
+        project.refresh()
+        assert sum(run.nbytes for run in project.runs()) < 400_000
+    for run in runs:
+        run.finish()
