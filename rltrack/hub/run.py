@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import gc
+import resource
 import sys
 from collections.abc import Callable
 from typing import Final
@@ -23,6 +24,7 @@ _ALLOCATOR: Final = {
     -1: 128 << 10,  # M_TRIM_THRESHOLD
 }
 _GARBAGE: Final = (50_000, 20, 50)
+_MOST_FILES: Final = 65_536
 #: What was asked already may take this long when the server is to stop.
 _GRACE_S: Final = 20.0
 
@@ -40,6 +42,7 @@ def serve(config: HubConfig, port: int, *, on_started: Callable[[str], None]) ->
     """
     _many_small_requests()
     _memory_that_comes_back()
+    _many_open_files()
     with listen(config.host, port, tried=1) as listening:
         if not is_built(STATIC):
             say(f"the page was not built: {HOW_TO_BUILD}")
@@ -76,3 +79,12 @@ def _memory_that_comes_back() -> None:
     if mallopt is not None:
         for option, value in _ALLOCATOR.items():
             mallopt(option, value)
+
+
+def _many_open_files() -> None:
+    """Each live run is an open file, and each machine and page a connection; often 1024 are allowed."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(OSError, ValueError):  # some systems have a limit of their own
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

@@ -38,6 +38,22 @@ def test_the_command_serves_until_it_is_told_to_end(root: Path) -> None:
     assert (root / ".hub" / "hub.sqlite").exists()
 
 
+def test_it_may_have_many_files_open(root: Path) -> None:
+    """By itself, where the system lets it: each live run and each connection is one."""
+    server = [sys.executable, "-m", "rltrack", "server", "--no-accounts", "--port", "0"]
+    with subprocess.Popen(
+        ["sh", "-c", 'ulimit -Sn 256; exec "$0" "$@"', *server],
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        limits = Path(f"/proc/{process.pid}/limits").read_text()
+        process.terminate()
+    soft, hard = limits.partition("Max open files")[2].split()[:2]
+    assert int(soft) == (65_536 if hard == "unlimited" else min(int(hard), 65_536))
+
+
 def test_a_server_without_accounts_is_for_this_machine_only(root: Path) -> None:
     with pytest.raises(rltrack.UsageError, match="may do everything"):
         create_hub(HubConfig(root=root, host="0.0.0.0", accounts=False))
