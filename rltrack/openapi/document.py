@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final, TypedDict
+from typing import Any, Final, TypedDict, is_typeddict
 
 from starlette.routing import BaseRoute, Route
 
@@ -188,8 +188,10 @@ def _content(schemas: Schemas, shape: Any) -> dict[str, Any]:
 
 
 def _answer(schemas: Schemas, shape: Any) -> dict[str, Any]:
-    described = {"description": "The answer"}
-    return described if shape is None else described | {"content": _content(schemas, shape)}
+    if shape is None:
+        return {"description": "Go to the page that `Location` names"}
+    told = shape.__doc__ if is_typeddict(shape) else None
+    return {"description": told or "What was asked for", "content": _content(schemas, shape)}
 
 
 def _refused(
