@@ -83,8 +83,9 @@ class Content:
         self._joined: dict[tuple[StreamName, str], tuple[int, Points]] = {}
         self._joined_rows: dict[StreamName, tuple[int, Merged]] = {}
         self._sums: dict[str, _Sum] = {}
-        self.lines: dict[tuple[StreamName, str, str], tuple[object, Any]] = {}
-        """Notes of `line.py`: what it made of a metric over an axis, and of which state."""
+        self.lines: dict[tuple[StreamName, str, str], tuple[tuple[int, int], Any]] = {}
+        """Notes of `line.py`: what it made of a metric over an axis, and of which state: rows, and
+        when the run was created."""
         self._begin(self._checked_manifest() if use_segments else None)
 
     def _begin(self, manifest: Manifest | None) -> None:
@@ -180,7 +181,14 @@ class Content:
         except OSError as refusal:  # the next poll tries again; other runs must not suffer
             self.trouble = f"the journal cannot be read: {refusal}"
         self.feed.flush()
+        self._forget_old_lines()
         return found or (len(self.damage), self.trouble) != before
+
+    def _forget_old_lines(self) -> None:
+        """Nobody asks for them again, and a server of many live runs would keep one of each metric."""
+        rows = {name: len(stream.rows) for name, stream in self.streams.items()}
+        for place in [place for place, note in self.lines.items() if note[0][0] != rows[place[0]]]:
+            del self.lines[place]
 
     def _feed_kept(self) -> None:
         """Rows that were read before the parts were sealed, and stayed out of them."""
