@@ -155,15 +155,17 @@ class Agent:
         return cap if size is None else size if cap is None else min(size, cap)
 
     def _is_open(self, most: int | None) -> bool:
-        if self.ledger.is_open(most):
-            return True
-        cap = self.config.run_cap
-        at_cap = cap is not None and most is not None and most >= cap
-        return (
-            self.ledger.state == "RUNNING"
-            and not at_cap
-            and not self._search.is_complete(self.ledger)
-        )
+        """Whether there may still be work, after none was found among the first `most` trials."""
+        with self.ledger.lock:
+            if self._most() != most or self.ledger.is_open(most):
+                return True  # or what was read while one was looked for makes room for more
+            cap = self.config.run_cap
+            at_cap = cap is not None and most is not None and most >= cap
+            return (
+                self.ledger.state == "RUNNING"
+                and not at_cap
+                and not self._search.is_complete(self.ledger)
+            )
 
     def _choose(self, number: int) -> tuple[dict[str, Any], dict[str, Any]]:
         values, extra = self._search.choose(number, self.ledger)

@@ -12,6 +12,7 @@ import torch
 
 import rltrack
 from rltrack.sweeps import latest_checkpoint
+from rltrack.sweeps.agent import Agent, Outcome
 from rltrack.sweeps.folder import SweepFolder
 from rltrack.sweeps.ledger import Ledger
 from rltrack.sweeps.methods import search_of
@@ -107,6 +108,40 @@ def test_a_generation_waits_for_the_one_before(plain_ledger: PlainLedger) -> Non
     assert [claim().number, claim().number] == [2, 3]
     assert ledger.trials[3].extra["from"] == 0  # who has no value copies
     assert claim() is None
+
+
+def test_a_generation_that_ends_while_an_agent_looks_for_work_is_followed_by_the_next(
+    plain_ledger: PlainLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The agent has counted how many trials there may be before the other's last one ended."""
+    folder, other = plain_ledger(
+        method="pbt", parameters=LR, pbt={"population": 2, "generations": 2}
+    )
+    search = search_of(folder.config(), folder.facts())
+
+    def claim() -> Any:
+        return other.claim(lambda number: search.choose(number, other), search.size(other))
+
+    class Runner:
+        def run(self, *_: object) -> Outcome:
+            return Outcome("finished", {"loss": 1.0})
+
+    agent = Agent(folder, Runner(), quiet=True)
+    begun = [claim(), claim()]
+    real = agent.ledger.claim
+
+    def late(*given: Any) -> Any:
+        while begun:
+            other.end(begun.pop(), "finished", [1.0])
+            if not begun and (third := claim()):
+                other.end(third, "finished", [1.0])
+        return real(*given)
+
+    monkeypatch.setattr(agent.ledger, "claim", late)
+    assert agent.run() == 1
+    assert [(trial.number, trial.state) for trial in agent.ledger.ordered()] == [
+        (number, "finished") for number in range(4)
+    ]
 
 
 @pytest.mark.parametrize("seed", range(5))
