@@ -16,7 +16,7 @@ TEXT = """# What was tried
 PPO is **better**.
 
 ```panel
-chart: return
+chart: ema(return, 0.5)
 look: group=config.algo&runs=all
 title: Return by algorithm
 ```

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { blockOf, piecesOf, withBlock } from "./blocks";
+import { blockOf, listOf, piecesOf, withBlock } from "./blocks";
 
 const report = `# Why PPO
 
@@ -67,4 +67,10 @@ test("a block says no more than it must, and is read as it was", () => {
 test("a block goes between lines, wherever the cursor is", () => {
   expect(withBlock("", 0, "B")).toEqual({ text: "B\n", at: 2 });
   expect(withBlock("one two", 3, "B")).toEqual({ text: "one\n\nB\n\ntwo", at: 7 });
+});
+
+test("commas of expressions and of quoted names separate nothing", () => {
+  expect(listOf('ema(train/loss, 0.99), a / b ,, "odd, name"')).toEqual(["ema(train/loss, 0.99)", "a / b", '"odd, name"']);
+  const block = blockOf({ kind: "chart", of: ["max(a, b)", "c"] });
+  expect(piecesOf(block)[0]).toMatchObject({ panel: { of: ["max(a, b)", "c"] } });
 });

@@ -98,7 +98,7 @@ function parsePanel(lines: string[]): Panel | { line: number; told: string } {
     if (isKind(name)) {
       if (kind !== null) return { line, told: `a panel is of one kind; this one is a ${kind} already` };
       kind = name;
-      of = name === "chart" || name === "runs" ? value.split(",").map((one) => one.trim()).filter(Boolean) : [value].filter(Boolean);
+      of = name === "chart" || name === "runs" ? listOf(value) : [value].filter(Boolean);
       if (!of.length) return { line, told: `${name} of what? ${EXAMPLES[name]}` };
     } else if (name === "look") rest.look = value.replace(/^\?/, "");
     else if (name === "title") rest.title = value;
@@ -114,6 +114,21 @@ function parsePanel(lines: string[]): Panel | { line: number; told: string } {
   }
   if (kind === null) return { line: 0, told: `a panel of what? One line says chart, runs, media or number: ${EXAMPLES.chart}` };
   return { kind, of, ...rest };
+}
+
+/** What stands between commas, but for those inside of an expression, as `ema(loss, 0.99)` has, or of a quoted name. */
+export function listOf(text: string): string[] {
+  const parts = [""];
+  let depth = 0;
+  let quoted = false;
+  for (const char of text) {
+    if (char === '"') quoted = !quoted;
+    else if (!quoted && char === "(") depth += 1;
+    else if (!quoted && char === ")") depth -= 1;
+    if (char === "," && depth <= 0 && !quoted) parts.push("");
+    else parts[parts.length - 1] += char;
+  }
+  return parts.map((part) => part.trim()).filter(Boolean);
 }
 
 const EXAMPLES: Record<Panel["kind"], string> = {
